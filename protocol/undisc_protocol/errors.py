@@ -1,0 +1,287 @@
+"""Errors of the protocol, sorted by whose fault they are.
+
+`LocalProtocolError` means that this program asked for something the protocol does not allow: a bug
+or a wrong call on our side. `RemoteProtocolError` means that bytes from outside are wrong, or ask
+for something they may not have. Every distinguishable cause is one leaf class with one stable wire
+code (SPEC.md §2.4); `class_of_code` leads back from the code an answer carries to the class.
+
+The message is a sentence for a person; it never holds a secret or patient data.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ProtocolError(Exception):
+    """Base of all protocol errors; never raised itself.
+
+    Attributes:
+        code: Stable wire code, ASCII lower case and underscores.
+        status: The HTTP status with which a node answers (SPEC.md §2.4).
+        hint: What the reader can do about it; may be empty.
+    """
+
+    code: ClassVar[str] = "protocol_error"
+    status: ClassVar[int] = 500
+    hint: ClassVar[str] = ""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side broke the protocol."""
+
+    code = "local_error"
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other side broke the protocol, or asked for what it may not have."""
+
+    code = "remote_error"
+    status = 400
+
+
+class Oversize(RemoteProtocolError):
+    """Something is larger than its bound in `limits`."""
+
+    code = "oversize"
+    status = 413
+    hint = "the sender must split or shorten it; bounds are in SPEC.md §2.3"
+
+
+class Malformed(RemoteProtocolError):
+    """Bytes are not the one canonical encoding of anything."""
+
+    code = "malformed"
+    hint = "the bytes were damaged on the way or written by a faulty program"
+
+
+class BadFields(RemoteProtocolError):
+    """Well-formed bytes with missing, extra or wrongly typed fields."""
+
+    code = "bad_fields"
+    hint = "both nodes must speak the same version of the protocol"
+
+
+class BadKey(RemoteProtocolError):
+    """A principal is not a canonical did:key of a sound Ed25519 public key."""
+
+    code = "bad_key"
+
+
+class BadSignature(RemoteProtocolError):
+    """A signature does not verify."""
+
+    code = "bad_signature"
+    status = 403
+    hint = "the bytes were changed after signing, or signed by another key"
+
+
+class CannotOpen(RemoteProtocolError):
+    """Sealed bytes do not open with our key."""
+
+    code = "cannot_open"
+    hint = "ask the node for its current status card and try again"
+
+
+class WrongSubject(RemoteProtocolError):
+    """The capability is about another node."""
+
+    code = "wrong_subject"
+    status = 403
+    hint = "ask the node that is named in the capability"
+
+
+class WrongAudience(RemoteProtocolError):
+    """The message or capability is addressed to somebody else."""
+
+    code = "wrong_audience"
+    status = 403
+    hint = "only the recipient named in the capability can use it"
+
+
+class NotYetValid(RemoteProtocolError):
+    """Presented before its first moment."""
+
+    code = "not_yet_valid"
+    status = 403
+    hint = "check the clocks of both nodes, or wait until the named time"
+
+
+class Expired(RemoteProtocolError):
+    """Presented after its last moment."""
+
+    code = "expired"
+    status = 403
+    hint = "ask the practice or the patient for a new one"
+
+
+class LifetimeTooLong(RemoteProtocolError):
+    """Its end lies further away than the protocol allows."""
+
+    code = "lifetime_too_long"
+    status = 403
+
+
+class BadProofs(RemoteProtocolError):
+    """Proofs are missing, repeated, unused or too many."""
+
+    code = "bad_proofs"
+    status = 403
+
+
+class BrokenChain(RemoteProtocolError):
+    """A capability was not issued by the audience of the one above it."""
+
+    code = "broken_chain"
+    status = 403
+
+
+class CommandNotGranted(RemoteProtocolError):
+    """The command is wider than, or beside, what was granted."""
+
+    code = "command_not_granted"
+    status = 403
+
+
+class PolicyWidened(RemoteProtocolError):
+    """A policy has another shape than the one exact shape, or allows more than its parent."""
+
+    code = "policy_widened"
+    status = 403
+
+
+class OutsidePolicy(RemoteProtocolError):
+    """The arguments ask for another study, series or user than the capability names."""
+
+    code = "outside_policy"
+    status = 403
+    hint = "the capability covers another study or series"
+
+
+class UnknownRecipient(RemoteProtocolError):
+    """The asking node is not a trusted peer."""
+
+    code = "unknown_recipient"
+    status = 403
+    hint = "the administrators of both nodes must trust each other first: undisc peers add"
+
+
+class Revoked(RemoteProtocolError):
+    """The grant, share, link or peer was revoked."""
+
+    code = "revoked"
+    status = 403
+    hint = "the practice or the patient has taken the permission back"
+
+
+class NotGranted(RemoteProtocolError):
+    """No active grant of ours stands behind the chain."""
+
+    code = "not_granted"
+    status = 403
+
+
+class ShareTooEarly(RemoteProtocolError):
+    """The share claims to be older than the grant it stands on."""
+
+    code = "share_too_early"
+    status = 403
+    hint = "a new grant does not revive older shares; the patient must share again"
+
+
+class StudyUnavailable(RemoteProtocolError):
+    """The study is unknown, held or withdrawn; the answer does not say which."""
+
+    code = "study_unavailable"
+    status = 404
+    hint = "ask the practice that holds the study"
+
+
+class Locked(RemoteProtocolError):
+    """The share is protected and no unlock stands for this requester."""
+
+    code = "locked"
+    status = 403
+
+
+class Replayed(RemoteProtocolError):
+    """This very invocation was used before."""
+
+    code = "replayed"
+    status = 409
+    hint = "every request needs a fresh invocation"
+
+
+class BadTicket(RemoteProtocolError):
+    """The ticket is unknown, expired, or its capability was revoked."""
+
+    code = "bad_ticket"
+    status = 403
+    hint = "ask again with a fresh invocation"
+
+
+class OutsideExtent(RemoteProtocolError):
+    """Bytes outside what the ticket covers."""
+
+    code = "outside_extent"
+    status = 416
+
+
+class Tampered(RemoteProtocolError):
+    """Stored or received bytes do not authenticate."""
+
+    code = "tampered"
+    status = 502
+    hint = "nothing of it was stored; ask the holder to check its storage (undisc-node doctor)"
+
+
+class WrongAnswer(RemoteProtocolError):
+    """A signed answer belongs to another request."""
+
+    code = "wrong_answer"
+    status = 502
+
+
+class OutOfOrder(RemoteProtocolError):
+    """A message arrived in a state that does not expect it."""
+
+    code = "out_of_order"
+
+
+class Unreachable(RemoteProtocolError):
+    """The other node did not give a signed answer; worth a retry."""
+
+    code = "unreachable"
+    status = 503
+    hint = "check the address and the connection, then try again; the transfer resumes"
+
+
+class Busy(RemoteProtocolError):
+    """The other node is at a limit; worth a retry later."""
+
+    code = "busy"
+    status = 503
+    hint = "try again in a minute"
+
+
+class RemoteFault(RemoteProtocolError):
+    """The other node failed on its own side, or used a code this version does not know."""
+
+    code = "remote_fault"
+    status = 502
+
+
+def _leaves(base: type[ProtocolError]) -> list[type[ProtocolError]]:
+    children = base.__subclasses__()
+    return [leaf for child in children for leaf in (_leaves(child) or [child])]
+
+
+REMOTE_CODES: dict[str, type[ProtocolError]] = {
+    leaf.code: leaf for leaf in _leaves(RemoteProtocolError)
+}
+"""Every wire code of a remote error and its class."""
+
+
+def class_of_code(code: str) -> type[ProtocolError]:
+    """Return the class of a wire code; `RemoteFault` for a code this version does not know."""
+    return REMOTE_CODES.get(code, RemoteFault)

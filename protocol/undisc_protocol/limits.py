@@ -1,0 +1,66 @@
+"""Every bound of the protocol: name, unit, reason and source (SPEC.md §2.3).
+
+A bound is checked before the work it bounds: sizes before decoding, counts before allocation,
+times before signatures are trusted. Raising one is a change of the protocol.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- Encoding (SPEC.md §2.1) -------------------------------------------------------------------
+
+MAX_DEPTH: Final = 16  # nested arrays and maps; our deepest message uses 8
+MAX_INTEGER: Final = 2**53 - 1  # JavaScript's safe integers, as UCAN 1.0 asks
+MAX_ITEMS: Final = 1_000_000  # items in one decoded message; a full manifest has about 400,000
+
+# --- Keys and names (SPEC.md §3) ----------------------------------------------------------------
+
+DID_LENGTH: Final = 56  # characters of did:key:z6Mk… for Ed25519, always
+MAX_NODE_NAME: Final = 64  # characters of a practice's name in its status card
+MAX_URLS: Final = 8  # addresses in a status card
+MAX_URL: Final = 256  # characters; host names end at 253 (RFC 1035 §2.3.4)
+MAX_IDENTITY_RECORD: Final = 1_024  # bytes; a record has about 330
+MAX_IDENTITY_RECORDS: Final = 256  # rotations a peer walks through, as in TUF
+MAX_STATUS_CARD: Final = 4_096  # bytes; eight addresses of 256 characters fit
+STATUS_CARD_LIFETIME: Final = 30 * 86_400  # seconds; a frozen old card ages out (TUF freeze attack)
+
+# --- Capabilities (SPEC.md §4) ------------------------------------------------------------------
+
+MAX_TOKEN: Final = 4_096  # bytes of one delegation or invocation; 64 series need about 2,900
+MAX_PROOFS: Final = 2  # [grant] or [grant, share]: the closed profile has no longer chain
+MIN_NONCE: Final = 12  # bytes; UCAN 1.0 recommends at least 12 random bytes
+MAX_NONCE: Final = 32  # bytes
+MAX_SERIES: Final = 64  # series named in one share or invocation
+MAX_PURPOSE: Final = 64  # characters of what the asker says about the reason
+CLOCK_SKEW: Final = 60  # seconds two clocks may differ (UCAN 1.0, time bounds)
+GRANT_LIFETIME: Final = 400 * 86_400  # seconds; a year and a month, then consent is asked again
+INVOCATION_LIFETIME: Final = 300  # seconds; the replay store stays small
+
+# --- Packs (SPEC.md §5) -------------------------------------------------------------------------
+
+CHUNK: Final = 1_048_576  # bytes of plaintext in a chunk; larger gains nothing (measured)
+TAG: Final = 16  # bytes that AES-256-GCM adds to each chunk
+MAX_OBJECT: Final = 4 * 2**30  # bytes of one instance; the largest whole-slide frames stay below
+MAX_OBJECTS: Final = 32_768  # instances in one study; 4D cardiac CT reaches 20,000
+MAX_HEADER: Final = 4_096  # bytes of one sealed header; UIDs are at most 64 characters (PS3.5 §9)
+MAX_INDEX: Final = 16 * 2**20  # bytes of a sealed index of MAX_OBJECTS entries
+MAX_UID: Final = 64  # characters (PS3.5 §9.1)
+
+# --- Exchange (SPEC.md §6) ----------------------------------------------------------------------
+
+MAX_REQUEST: Final = 1_048_576  # bytes; MAX_OBJECTS names of 16 bytes each, and proofs
+MAX_ANSWER: Final = 16 * 2**20  # bytes; a manifest of MAX_OBJECTS entries
+MAX_RECEIPT: Final = 8_192  # bytes
+MAX_OFFER: Final = 16_384  # bytes; identity, card and two proofs
+MAX_NODE_DOCUMENT: Final = 16_384  # bytes of identity records and status card
+MAX_ERROR_TEXT: Final = 512  # characters of an error's message, and of its hint
+TICKET: Final = 32  # bytes, random
+TICKET_LIFETIME: Final = 600  # seconds; a longer transfer asks again
+REQUEST_LIFETIME: Final = 300  # seconds a signed request is good for
+SLICE: Final = 4 * 2**20  # bytes sent between two looks at revocations
+
+# --- Log (SPEC.md §7) ---------------------------------------------------------------------------
+
+MAX_EVENT: Final = 8_192  # bytes of one encoded event
+SALT: Final = 32  # bytes; makes a leaf unguessable after its event is erased
