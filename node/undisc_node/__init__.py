@@ -1,0 +1,1 @@
+"""The undisc node: one practice's server."""

@@ -1,0 +1,370 @@
+"""The rows and values that use cases work with: frozen, typed, free of any library.
+
+Ids are random bytes and travel as lower-case hex in JSON. Times are UTC: `_ms` in milliseconds,
+otherwise seconds, since 1970.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from undisc_protocol.did import Did
+
+
+class StudyState(StrEnum):
+    """Whether a study may be served."""
+
+    ACTIVE = "active"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
+
+
+class PackRole(StrEnum):
+    """What a pack's objects count as."""
+
+    MAIN = "main"
+    WAITING = "waiting"  # arrivals that wait for the administrator: conflicts, other patients
+
+
+class PeerState(StrEnum):
+    """How far another node is trusted."""
+
+    PENDING = "pending"
+    TRUSTED = "trusted"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+class Basis(StrEnum):
+    """On what authority a grant was made (DESIGN: consent basis)."""
+
+    PATIENT = "patient"
+    PROXY = "proxy"
+    TREATMENT = "treatment"
+    EMERGENCY = "emergency"
+    OPERATOR = "operator"
+
+
+class FetchState(StrEnum):
+    """How far a fetch has come."""
+
+    RUNNING = "running"
+    PAUSED = "paused"  # broke off; resumes by itself or on command
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who a study is about, as its own objects say it.
+
+    Attributes:
+        name: Patient's Name (0010,0010), decoded.
+        id: Patient ID (0010,0020).
+        issuer: Issuer of Patient ID (0010,0021).
+        birth_date: Patient's Birth Date (0010,0030), `YYYYMMDD` or empty.
+        sex: Patient's Sex (0010,0040).
+    """
+
+    name: str = ""
+    id: str = ""
+    issuer: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFacts:
+    """What the node reads from one DICOM object; every text is bounded by the reader.
+
+    Attributes:
+        study_uid: Study Instance UID (0020,000D).
+        series_uid: Series Instance UID (0020,000E).
+        sop_uid: SOP Instance UID (0008,0018).
+        sop_class: SOP Class UID (0008,0016).
+        transfer_syntax: Transfer Syntax UID (0002,0010).
+        patient: Patient level attributes.
+        study_date: Study Date (0008,0020).
+        study_time: Study Time (0008,0030).
+        accession: Accession Number (0008,0050).
+        description: Study Description (0008,1030).
+        modality: Modality (0008,0060).
+        number: Instance Number (0020,0013), 0 when absent.
+    """
+
+    study_uid: str
+    series_uid: str
+    sop_uid: str
+    sop_class: str
+    transfer_syntax: str
+    patient: Patient = Patient()
+    study_date: str = ""
+    study_time: str = ""
+    accession: str = ""
+    description: str = ""
+    modality: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study as the catalog knows it.
+
+    Attributes:
+        id: 16 random bytes; what capabilities name.
+        uid: Study Instance UID.
+        patient: Identity at the first instance.
+        sender: Who brought it: `dicom:<name>`, `import`, or `peer:<node id hex>`.
+        instances: Current instances.
+        size: Bytes of current instances as received.
+        waiting: Arrivals that wait for the administrator.
+        state: Whether it may be served.
+        reason: Why it is held or withdrawn; text for the administrator.
+        created_ms: First instance stored.
+        arrived_ms: Latest instance stored.
+        settled_ms: When it settled, or None while it grows.
+    """
+
+    id: bytes
+    uid: str
+    patient: Patient
+    study_date: str
+    study_time: str
+    accession: str
+    description: str
+    modalities: tuple[str, ...]
+    sender: str
+    instances: int
+    size: int
+    waiting: int
+    state: StudyState
+    reason: str
+    created_ms: int
+    arrived_ms: int
+    settled_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack of a study.
+
+    Attributes:
+        id: 16 random bytes; also its file name, as hex.
+        study: The study's id.
+        role: Whether its objects are the study's or wait.
+        length: Committed bytes; anything after them is not there.
+        index_at: Offset of the newest sealed index, or None.
+    """
+
+    id: bytes
+    study: bytes
+    role: PackRole
+    length: int
+    index_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another node.
+
+    Attributes:
+        id: Its node id: SHA-256 of its first identity record, 32 bytes.
+        did: Its current did:key.
+        name: The practice's name, from its status card.
+        state: How far it is trusted.
+        scopes: What it may do: `fetch`, `offer`.
+        urls: Addresses from its newest status card.
+        box: Its X25519 key, 32 bytes.
+        records: Its identity records as received, first to current.
+        card: Its newest status card as received.
+        seq: The card's sequence number, ms.
+        added_ms: When it was added.
+    """
+
+    id: bytes
+    did: Did
+    name: str
+    state: PeerState
+    scopes: tuple[str, ...]
+    urls: tuple[str, ...]
+    box: bytes
+    records: tuple[bytes, ...]
+    card: bytes
+    seq: int
+    added_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A capability that this node issued.
+
+    Attributes:
+        id: Hash of its signed part, 32 bytes.
+        token: The signed delegation.
+        study: The study's id.
+        audience: Whom it names.
+        command: `/img`, `/img/read` or `/img/view`.
+        basis: On what authority.
+        staff: Who asked for it (named staff), or the socket user for `operator`.
+        purpose: The reason given.
+        expires: End, seconds.
+        created_ms: When it was made.
+        revoked_ms: When it was revoked, or None.
+    """
+
+    id: bytes
+    token: bytes
+    study: bytes
+    audience: Did
+    command: str
+    basis: Basis
+    staff: str
+    purpose: str
+    expires: int
+    created_ms: int
+    revoked_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A capability that a patient's key issued on a grant of ours.
+
+    Attributes:
+        id: Hash of its signed part, 32 bytes.
+        token: The signed delegation.
+        grant: Id of the grant it stands on.
+        study: The study's id.
+        audience: Whom it names.
+        command: `/img/read` or `/img/view`.
+        series: Names of the series it is confined to; empty for all.
+        expires: End, seconds.
+        created_ms: When this node learnt of it.
+        revoked_ms: When it was revoked, or None.
+    """
+
+    id: bytes
+    token: bytes
+    grant: bytes
+    study: bytes
+    audience: Did
+    command: str
+    series: tuple[bytes, ...]
+    expires: int
+    created_ms: int
+    revoked_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A run of bytes in a pack file."""
+
+    pack: bytes
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Handle under which granted bytes may be read.
+
+    Attributes:
+        hash: SHA-256 of the ticket; the ticket itself is only with the asker.
+        peer: Node id of the asker.
+        study: The study's id.
+        grant: Id of the grant behind it.
+        share: Id of the share behind it, or None for a direct grant.
+        invocation: SHA-256 of the invocation that made it.
+        manifest: SHA-256 of the manifest that was answered.
+        extents: What it opens, in the order of the byte stream.
+        expires_ms: Its end.
+    """
+
+    hash: bytes
+    peer: bytes
+    study: bytes
+    grant: bytes
+    share: bytes | None
+    invocation: bytes
+    manifest: bytes
+    extents: tuple[Extent, ...]
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A recipient's signed statement of what it stored.
+
+    Attributes:
+        id: SHA-256 of the receipt.
+        token: The receipt as received or sent.
+        peer: The other node: the recipient at the holder, the holder at the recipient.
+        study: The study's id at the holder.
+        invocation: SHA-256 of the invocation it answers.
+        objects: Instances stored.
+        size: Bytes of the instances as they were at the holder.
+        at_ms: When it was filed here.
+    """
+
+    id: bytes
+    token: bytes
+    peer: bytes
+    study: bytes
+    invocation: bytes
+    objects: int
+    size: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One study being brought from a peer, and where it came from afterwards.
+
+    Attributes:
+        id: 16 random bytes.
+        peer: Node id of the holder.
+        offer: The offer as received.
+        pack: The pack being filled, or None before the first answer.
+        study: The local study's id once done, or None.
+        state: How far it has come.
+        problem: Code and sentence of what stopped it; empty while all is well.
+        capability: Hash of the capability used (share, or direct grant), 32 bytes.
+        objects: Instances in the manifest.
+        size: Bytes of ciphertext to bring.
+        elapsed_ms: Time spent moving and verifying, over all attempts.
+        created_ms: When it was asked for.
+        ended_ms: When it was done or failed.
+        receipt_due: Stored, but the holder has not acknowledged our receipt yet.
+    """
+
+    id: bytes
+    peer: bytes
+    offer: bytes
+    pack: bytes | None
+    study: bytes | None
+    state: FetchState
+    problem: str
+    capability: bytes
+    objects: int
+    size: int
+    elapsed_ms: int
+    created_ms: int
+    ended_ms: int | None
+    receipt_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One line of the log.
+
+    Attributes:
+        number: Position, from 0.
+        leaf: Hash in the tree, 32 bytes.
+        event: Encoded event; empty after erasure.
+        salt: Its salt, 32 bytes; empty after erasure.
+    """
+
+    number: int
+    leaf: bytes
+    event: bytes
+    salt: bytes
