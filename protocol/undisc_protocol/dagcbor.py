@@ -17,13 +17,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from undisc_protocol import limits
 from undisc_protocol.errors import LocalProtocolError, Malformed, Oversize
 
+DIGEST_SIZE: Final = sha256().digest_size  # 32 bytes
 CID_PREFIX = bytes.fromhex("01711220")  # CIDv1, dag-cbor, sha2-256, 32 bytes
-_CID_HEAD = bytes.fromhex("d82a582500") + CID_PREFIX  # tag 42, 37 bytes, identity multibase
+_CID_TAG = 42
+_CID_TAG_HEAD = bytes.fromhex("d82a")
+_CID_HEAD = _CID_TAG_HEAD + bytes.fromhex("582500") + CID_PREFIX  # 37 bytes, identity multibase
 
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _FALSE, _TRUE, _NULL = 20, 21, 22
@@ -41,7 +44,7 @@ class Cid:
     digest: bytes
 
     def __post_init__(self) -> None:
-        if len(self.digest) != sha256().digest_size:
+        if len(self.digest) != DIGEST_SIZE:
             raise LocalProtocolError("a CID needs a 32-byte digest")
 
     @classmethod
@@ -178,7 +181,9 @@ class _Reader:
         width = 1 << (low - _ONE_BYTE_HEAD)
         number = int.from_bytes(self._take(width), "big")
         smallest = _ONE_BYTE_HEAD if width == 1 else 1 << (4 * width)
-        if major == _SIMPLE or number < smallest:
+        if major == _SIMPLE:
+            raise Malformed("floats and other simple values are not allowed")
+        if number < smallest:
             raise Malformed("a head is longer than needed")
         return major, number
 
@@ -225,12 +230,13 @@ class _Reader:
             raise Malformed("text is not UTF-8") from None
 
     def _cid(self, tag: int) -> Cid:
-        start = self.position - 2
-        digest_size = sha256().digest_size
-        framed = self._take(len(_CID_HEAD) - 2 + digest_size)
-        if tag != 42 or self._data[start : start + 2] + framed[:-digest_size] != _CID_HEAD:  # noqa: PLR2004
+        if tag != _CID_TAG:
+            raise Malformed("only tag 42, a link, is allowed")
+        framed = self._take(len(_CID_HEAD) - len(_CID_TAG_HEAD) + DIGEST_SIZE)
+        head, digest = framed[:-DIGEST_SIZE], framed[-DIGEST_SIZE:]
+        if _CID_TAG_HEAD + head != _CID_HEAD:
             raise Malformed("only CIDs of SHA-256 and DAG-CBOR are allowed as links")
-        return Cid(framed[-digest_size:])
+        return Cid(digest)
 
     def _map(self, count: int, depth: int) -> dict[str, Value]:
         result: dict[str, Value] = {}

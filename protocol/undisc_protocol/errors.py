@@ -19,10 +19,12 @@ class ProtocolError(Exception):
     Attributes:
         code: Stable wire code, ASCII lower case and underscores.
         status: The HTTP status with which a node answers (SPEC.md §2.4).
+        layer: Which part of reading a message refuses: the same words as in the vectors.
         hint: What the reader can do about it; may be empty.
     """
 
     code: ClassVar[str] = "protocol_error"
+    layer: ClassVar[str] = ""
     status: ClassVar[int] = 500
     hint: ClassVar[str] = ""
 
@@ -44,6 +46,7 @@ class Oversize(RemoteProtocolError):
     """Something is larger than its bound in `limits`."""
 
     code = "oversize"
+    layer = "size"
     status = 413
     hint = "the sender must split or shorten it; bounds are in SPEC.md §2.3"
 
@@ -52,6 +55,7 @@ class Malformed(RemoteProtocolError):
     """Bytes are not the one canonical encoding of anything."""
 
     code = "malformed"
+    layer = "decode"
     hint = "the bytes were damaged on the way or written by a faulty program"
 
 
@@ -59,6 +63,7 @@ class BadFields(RemoteProtocolError):
     """Well-formed bytes with missing, extra or wrongly typed fields."""
 
     code = "bad_fields"
+    layer = "fields"
     hint = "both nodes must speak the same version of the protocol"
 
 
@@ -66,12 +71,14 @@ class BadKey(RemoteProtocolError):
     """A principal is not a canonical did:key of a sound Ed25519 public key."""
 
     code = "bad_key"
+    layer = "key"
 
 
 class BadSignature(RemoteProtocolError):
     """A signature does not verify."""
 
     code = "bad_signature"
+    layer = "signature"
     status = 403
     hint = "the bytes were changed after signing, or signed by another key"
 
@@ -80,6 +87,7 @@ class CannotOpen(RemoteProtocolError):
     """Sealed bytes do not open with our key."""
 
     code = "cannot_open"
+    layer = "seal"
     hint = "ask the node for its current status card and try again"
 
 
@@ -87,6 +95,7 @@ class WrongSubject(RemoteProtocolError):
     """The capability is about another node."""
 
     code = "wrong_subject"
+    layer = "subject"
     status = 403
     hint = "ask the node that is named in the capability"
 
@@ -95,6 +104,7 @@ class WrongAudience(RemoteProtocolError):
     """The message or capability is addressed to somebody else."""
 
     code = "wrong_audience"
+    layer = "audience"
     status = 403
     hint = "only the recipient named in the capability can use it"
 
@@ -103,6 +113,7 @@ class NotYetValid(RemoteProtocolError):
     """Presented before its first moment."""
 
     code = "not_yet_valid"
+    layer = "time"
     status = 403
     hint = "check the clocks of both nodes, or wait until the named time"
 
@@ -111,6 +122,7 @@ class Expired(RemoteProtocolError):
     """Presented after its last moment."""
 
     code = "expired"
+    layer = "time"
     status = 403
     hint = "ask the practice or the patient for a new one"
 
@@ -119,6 +131,7 @@ class LifetimeTooLong(RemoteProtocolError):
     """Its end lies further away than the protocol allows."""
 
     code = "lifetime_too_long"
+    layer = "time"
     status = 403
 
 
@@ -126,6 +139,7 @@ class BadProofs(RemoteProtocolError):
     """Proofs are missing, repeated, unused or too many."""
 
     code = "bad_proofs"
+    layer = "proofs"
     status = 403
 
 
@@ -133,6 +147,7 @@ class BrokenChain(RemoteProtocolError):
     """A capability was not issued by the audience of the one above it."""
 
     code = "broken_chain"
+    layer = "chain"
     status = 403
 
 
@@ -140,6 +155,7 @@ class CommandNotGranted(RemoteProtocolError):
     """The command is wider than, or beside, what was granted."""
 
     code = "command_not_granted"
+    layer = "command"
     status = 403
 
 
@@ -147,6 +163,7 @@ class PolicyWidened(RemoteProtocolError):
     """A policy has another shape than the one exact shape, or allows more than its parent."""
 
     code = "policy_widened"
+    layer = "policy"
     status = 403
 
 
@@ -154,6 +171,7 @@ class OutsidePolicy(RemoteProtocolError):
     """The arguments ask for another study, series or user than the capability names."""
 
     code = "outside_policy"
+    layer = "args"
     status = 403
     hint = "the capability covers another study or series"
 
@@ -162,6 +180,7 @@ class UnknownRecipient(RemoteProtocolError):
     """The asking node is not a trusted peer."""
 
     code = "unknown_recipient"
+    layer = "standing"
     status = 403
     hint = "the administrators of both nodes must trust each other first: undisc peers add"
 
@@ -170,6 +189,7 @@ class Revoked(RemoteProtocolError):
     """The grant, share, link or peer was revoked."""
 
     code = "revoked"
+    layer = "standing"
     status = 403
     hint = "the practice or the patient has taken the permission back"
 
@@ -178,6 +198,7 @@ class NotGranted(RemoteProtocolError):
     """No active grant of ours stands behind the chain."""
 
     code = "not_granted"
+    layer = "standing"
     status = 403
 
 
@@ -185,6 +206,7 @@ class ShareTooEarly(RemoteProtocolError):
     """The share claims to be older than the grant it stands on."""
 
     code = "share_too_early"
+    layer = "standing"
     status = 403
     hint = "a new grant does not revive older shares; the patient must share again"
 
@@ -193,6 +215,7 @@ class StudyUnavailable(RemoteProtocolError):
     """The study is unknown, held or withdrawn; the answer does not say which."""
 
     code = "study_unavailable"
+    layer = "standing"
     status = 404
     hint = "ask the practice that holds the study"
 
@@ -201,6 +224,7 @@ class Locked(RemoteProtocolError):
     """The share is protected and no unlock stands for this requester."""
 
     code = "locked"
+    layer = "standing"
     status = 403
 
 
@@ -208,6 +232,7 @@ class Replayed(RemoteProtocolError):
     """This very invocation was used before."""
 
     code = "replayed"
+    layer = "replay"
     status = 409
     hint = "every request needs a fresh invocation"
 
@@ -216,6 +241,7 @@ class BadTicket(RemoteProtocolError):
     """The ticket is unknown, expired, or its capability was revoked."""
 
     code = "bad_ticket"
+    layer = "ticket"
     status = 403
     hint = "ask again with a fresh invocation"
 
@@ -224,6 +250,7 @@ class OutsideExtent(RemoteProtocolError):
     """Bytes outside what the ticket covers."""
 
     code = "outside_extent"
+    layer = "ticket"
     status = 416
 
 
@@ -231,6 +258,7 @@ class Tampered(RemoteProtocolError):
     """Stored or received bytes do not authenticate."""
 
     code = "tampered"
+    layer = "content"
     status = 502
     hint = "nothing of it was stored; ask the holder to check its storage (undisc-node doctor)"
 
@@ -239,6 +267,7 @@ class WrongAnswer(RemoteProtocolError):
     """A signed answer belongs to another request."""
 
     code = "wrong_answer"
+    layer = "answer"
     status = 502
 
 
@@ -246,12 +275,14 @@ class OutOfOrder(RemoteProtocolError):
     """A message arrived in a state that does not expect it."""
 
     code = "out_of_order"
+    layer = "state"
 
 
 class Unreachable(RemoteProtocolError):
     """The other node did not give a signed answer; worth a retry."""
 
     code = "unreachable"
+    layer = "transport"
     status = 503
     hint = "check the address and the connection, then try again; the transfer resumes"
 
@@ -260,6 +291,7 @@ class Busy(RemoteProtocolError):
     """The other node is at a limit; worth a retry later."""
 
     code = "busy"
+    layer = "transport"
     status = 503
     hint = "try again in a minute"
 
@@ -268,20 +300,16 @@ class RemoteFault(RemoteProtocolError):
     """The other node failed on its own side, or used a code this version does not know."""
 
     code = "remote_fault"
+    layer = "transport"
     status = 502
 
 
-def _leaves(base: type[ProtocolError]) -> list[type[ProtocolError]]:
-    children = base.__subclasses__()
-    return [leaf for child in children for leaf in (_leaves(child) or [child])]
-
-
-REMOTE_CODES: dict[str, type[ProtocolError]] = {
-    leaf.code: leaf for leaf in _leaves(RemoteProtocolError)
+REMOTE_CODES: dict[str, type[RemoteProtocolError]] = {
+    leaf.code: leaf for leaf in RemoteProtocolError.__subclasses__()
 }
-"""Every wire code of a remote error and its class."""
+"""Every wire code of a remote error and its class, in the order of reading a message."""
 
 
-def class_of_code(code: str) -> type[ProtocolError]:
+def class_of_code(code: str) -> type[RemoteProtocolError]:
     """Return the class of a wire code; `RemoteFault` for a code this version does not know."""
     return REMOTE_CODES.get(code, RemoteFault)

@@ -17,6 +17,7 @@ from typing import cast
 
 from undisc_protocol import limits
 from undisc_protocol.dagcbor import Cid, Value
+from undisc_protocol.did import Did, check_did
 from undisc_protocol.errors import BadFields, Oversize
 
 _UID_CHARACTERS = frozenset("0123456789.")
@@ -83,6 +84,13 @@ class Fields:
         """Return a byte string of exactly `size` bytes, or None for null."""
         return None if self._map[name] is None else self.fixed(name, size)
 
+    def sized(self, name: str, *, most: int, least: int = 0) -> bytes:
+        """Return a byte string of `least` to `most` bytes."""
+        value = self._map[name]
+        if not isinstance(value, bytes) or not least <= len(value) <= most:
+            raise self._wrong(name, f"a byte string of {least} to {most} bytes")
+        return value
+
     def text(self, name: str, *, most: int, least: int = 0) -> str:
         """Return text of `least` to `most` characters."""
         value = self._map[name]
@@ -128,6 +136,27 @@ class Fields:
         if not isinstance(value, Cid):
             raise self._wrong(name, "a CID")
         return value
+
+    def cids(self, name: str, *, items: int) -> tuple[Cid, ...]:
+        """Return an array of at most `items` links to signed tokens."""
+        values = []
+        for value in self.array(name, most=items):
+            if not isinstance(value, Cid):
+                raise self._wrong(name, "an array of CIDs")
+            values.append(value)
+        return tuple(values)
+
+    def did(self, name: str) -> Did:
+        """Return a principal.
+
+        Raises:
+            BadFields: Not text.
+            BadKey: Text, but not the did:key of a sound key.
+        """
+        value = self._map[name]
+        if not isinstance(value, str):
+            raise self._wrong(name, "text")
+        return check_did(value)
 
     def array(self, name: str, *, most: int, least: int = 0) -> list[Value]:
         """Return an array of `least` to `most` items.

@@ -29,6 +29,7 @@ STATUS_CARD_LIFETIME: Final = 30 * 86_400  # seconds; a frozen old card ages out
 
 MAX_TOKEN: Final = 4_096  # bytes of one delegation or invocation; 64 series need about 2,900
 MAX_PROOFS: Final = 2  # [grant] or [grant, share]: the closed profile has no longer chain
+MAX_COMMAND: Final = 64  # characters; the longest of the profile has nine
 MIN_NONCE: Final = 12  # bytes; UCAN 1.0 recommends at least 12 random bytes
 MAX_NONCE: Final = 32  # bytes
 MAX_SERIES: Final = 64  # series named in one share or invocation
@@ -46,6 +47,11 @@ MAX_OBJECTS: Final = 32_768  # instances in one study; 4D cardiac CT reaches 20,
 MAX_HEADER: Final = 4_096  # bytes of one sealed header; UIDs are at most 64 characters (PS3.5 §9)
 MAX_INDEX: Final = 16 * 2**20  # bytes of a sealed index of MAX_OBJECTS entries
 MAX_UID: Final = 64  # characters (PS3.5 §9.1)
+MAX_ATTRIBUTE: Final = (
+    256  # characters of a DICOM text; a person's name has up to 3 × 64 (PS3.5 §6.2)
+)
+MIN_NUMBER: Final = -(2**31)  # smallest Instance Number (PS3.5 §6.2, IS)
+MAX_NUMBER: Final = 2**31 - 1  # largest Instance Number
 
 # --- Exchange (SPEC.md §6) ----------------------------------------------------------------------
 
@@ -63,4 +69,8 @@ SLICE: Final = 4 * 2**20  # bytes sent between two looks at revocations
 # --- Log (SPEC.md §7) ---------------------------------------------------------------------------
 
 MAX_EVENT: Final = 8_192  # bytes of one encoded event
+MAX_EVENT_TEXT: Final = 512  # characters of any text in an event; an error's message fits
+MAX_EVENT_ACTORS: Final = 8  # participants of an event
+MAX_EVENT_SUBJECTS: Final = 16  # things one event is about
+MAX_EVENT_DETAILS: Final = 32  # further facts of an event
 SALT: Final = 32  # bytes; makes a leaf unguessable after its event is erased

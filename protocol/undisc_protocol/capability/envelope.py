@@ -16,7 +16,7 @@ strictly, the caller checks the fields and finds the signer, `Envelope.verify` c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -27,7 +27,13 @@ from nacl.signing import VerifyKey
 from undisc_protocol import dagcbor
 from undisc_protocol.dagcbor import Cid, Value
 from undisc_protocol.did import Did, decode_did
-from undisc_protocol.errors import BadFields, BadSignature, Malformed
+from undisc_protocol.errors import (
+    BadFields,
+    BadSignature,
+    LocalProtocolError,
+    Malformed,
+    RemoteProtocolError,
+)
 from undisc_protocol.keys import SignKey
 
 VARSIG: Final = bytes.fromhex("3401ed01ed011371")
@@ -113,3 +119,15 @@ def read(raw: bytes, *, tag: str, limit: int) -> Envelope:
     if not isinstance(payload, dict):
         raise BadFields("an envelope's payload is not a map")
     return Envelope(raw, payload)
+
+
+def check_own(raw: bytes, reader: Callable[[bytes], object]) -> None:
+    """Read what this side has just signed, so that nothing leaves which others must refuse.
+
+    Raises:
+        LocalProtocolError: The reader refuses it; the call that made it is wrong.
+    """
+    try:
+        reader(raw)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"refusing to sign: {error}") from error

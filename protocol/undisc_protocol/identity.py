@@ -1,0 +1,308 @@
+"""Who a node is: identity record, status card, node document (SPEC.md §3.4 to §3.6).
+
+The node id is the hash of the first identity record and never changes. A record names the node key
+and commits to the next one, which lies in the recovery kit: a stolen node key cannot make the next
+record. The status card is what changes: addresses, name, box key, log head; it lives for days.
+
+This version knows nodes that have never changed their key: one record. Longer chains are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, NewType
+
+from undisc_protocol import dagcbor, limits
+from undisc_protocol.capability import envelope
+from undisc_protocol.capability.envelope import TAG_IDENTITY, TAG_STATUS, Envelope
+from undisc_protocol.dagcbor import DIGEST_SIZE, Value
+from undisc_protocol.did import Did
+from undisc_protocol.errors import BadFields
+from undisc_protocol.fields import Fields
+from undisc_protocol.keys import KEY_SIZE, SignKey
+from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
+from undisc_protocol.tree import Checkpoint
+
+NodeId = NewType("NodeId", bytes)
+"""SHA-256 of a node's first identity record, 32 bytes."""
+
+# Control characters, line and paragraph separators, marks that turn the direction of writing, and
+# the byte order mark: what could make one practice's name look like another's.
+_UNFIT_IN_NAME: Final = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
+)
+_URL: Final = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRecord:
+    """A numbered statement of a node's key.
+
+    Attributes:
+        envelope: Its bytes.
+        number: 0 for the first.
+        key: The node key from here on.
+        next_hash: SHA-256 of the 32-byte public key that will sign the next record.
+        previous: SHA-256 of the record before, or None in the first.
+        issued: When it was made, seconds since 1970.
+    """
+
+    envelope: Envelope
+    number: int
+    key: Did
+    next_hash: bytes
+    previous: bytes | None
+    issued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified chain of identity records.
+
+    Attributes:
+        node_id: Hash of the first record.
+        records: The records as received, first to current.
+        number: Number of the current record.
+        key: The current node key.
+        dids: Every DID the node has had; it answers to all of them.
+    """
+
+    node_id: NodeId
+    records: tuple[bytes, ...]
+    number: int
+    key: Did
+    dids: frozenset[Did]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCard:
+    """What a node says about itself for some days.
+
+    Attributes:
+        node_id: Which node.
+        number: Number of its current identity record.
+        seq: Time of issue in ms; a card with a higher one replaces this.
+        name: The practice's name.
+        urls: Addresses, without a slash at the end.
+        box: X25519 public key to which requests are sealed, 32 bytes.
+        checkpoint: Head of its log, or None while the log is empty.
+        issued: When it was made, seconds since 1970.
+        expires: The first second at which it is over.
+    """
+
+    node_id: NodeId
+    number: int
+    seq: int
+    name: str
+    urls: tuple[str, ...]
+    box: bytes
+    checkpoint: Checkpoint | None
+    issued: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDocument:
+    """A node's identity and status card, both verified.
+
+    Attributes:
+        identity: Its records.
+        card: Its card.
+        card_bytes: The card as received.
+    """
+
+    identity: Identity
+    card: StatusCard
+    card_bytes: bytes
+
+
+def sign_identity_record(key: SignKey, *, next_hash: bytes, issued: int) -> bytes:
+    """Sign the first identity record of a node.
+
+    Args:
+        key: The node key.
+        next_hash: SHA-256 of the recovery key's public half.
+        issued: The time now, seconds since 1970.
+
+    Raises:
+        LocalProtocolError: The record would be refused by everybody.
+    """
+    payload: dict[str, Value] = {
+        "n": 0,
+        "key": key.did,
+        "next": next_hash,
+        "prev": None,
+        "iat": issued,
+    }
+    raw = envelope.sign(payload, tag=TAG_IDENTITY, key=key)
+    envelope.check_own(raw, read_identity_record)
+    return raw
+
+
+def read_identity_record(raw: bytes) -> IdentityRecord:
+    """Read an identity record, without trusting it yet.
+
+    Raises:
+        Oversize: Too many bytes.
+        Malformed: Not canonical bytes.
+        BadFields: Fields are missing, extra, or of the wrong type; or `prev` does not fit `n`.
+        BadKey: The key is not a sound did:key.
+    """
+    opened = envelope.read(raw, tag=TAG_IDENTITY, limit=limits.MAX_IDENTITY_RECORD)
+    fields = Fields(opened.payload, "an identity record", {"n", "key", "next", "prev", "iat"})
+    number = fields.integer("n", most=limits.MAX_IDENTITY_RECORDS - 1)
+    previous = fields.optional_fixed("prev", DIGEST_SIZE)
+    if (number == 0) != (previous is None):
+        raise BadFields("only the first identity record has no hash of the one before")
+    return IdentityRecord(
+        opened,
+        number,
+        next_hash=fields.fixed("next", DIGEST_SIZE),
+        previous=previous,
+        issued=fields.integer("iat"),
+        key=fields.did("key"),
+    )
+
+
+def read_identity(records: Sequence[bytes]) -> Identity:
+    """Read and verify a node's identity records.
+
+    Args:
+        records: The records as received, first to current.
+
+    Raises:
+        BadFields: Not exactly one record, or it is not a first one.
+        BadSignature: It is not signed by its own key.
+        RemoteProtocolError: As `read_identity_record`.
+    """
+    if len(records) != 1:
+        raise BadFields("a chain of several identity records is not supported by this version")
+    first = read_identity_record(records[0])
+    if first.number != 0:
+        raise BadFields("an identity does not begin with its first record")
+    first.envelope.verify(first.key)
+    node_id = NodeId(sha256(records[0]).digest())
+    return Identity(node_id, tuple(records), first.number, first.key, frozenset({first.key}))
+
+
+def sign_status_card(key: SignKey, card: StatusCard) -> bytes:
+    """Sign a status card with the current node key.
+
+    Raises:
+        LocalProtocolError: The card would be refused by everybody.
+    """
+    payload: dict[str, Value] = {
+        "id": card.node_id,
+        "n": card.number,
+        "seq": card.seq,
+        "name": card.name,
+        "urls": card.urls,
+        "box": card.box,
+        "checkpoint": None if card.checkpoint is None else card.checkpoint.to_value(),
+        "iat": card.issued,
+        "exp": card.expires,
+    }
+    raw = envelope.sign(payload, tag=TAG_STATUS, key=key)
+    envelope.check_own(raw, _read_card)
+    return raw
+
+
+def read_status_card(raw: bytes, *, identity: Identity, now: int) -> StatusCard:
+    """Read and verify a status card.
+
+    Args:
+        raw: The card as received.
+        identity: Whose card it must be.
+        now: The time now, seconds since 1970.
+
+    Raises:
+        Oversize: Too many bytes or addresses.
+        Malformed: Not canonical bytes.
+        BadFields: Fields are missing, extra, or of the wrong type; or another node's card.
+        BadSignature: Not signed by the node's current key.
+        NotYetValid: Made in the future.
+        Expired: Too old; ask the node for a new one.
+        LifetimeTooLong: Valid for longer than `limits.STATUS_CARD_LIFETIME`.
+    """
+    opened, card = _read_card(raw)
+    opened.verify(identity.key)
+    if card.node_id != identity.node_id or card.number != identity.number:
+        raise BadFields("a status card is about another node or another key of it")
+    check_begun(card.issued, of="a status card", now=now)
+    check_not_ended(card.expires, of="a status card", now=now)
+    return card
+
+
+def _read_card(raw: bytes) -> tuple[Envelope, StatusCard]:
+    opened = envelope.read(raw, tag=TAG_STATUS, limit=limits.MAX_STATUS_CARD)
+    fields = Fields(
+        opened.payload,
+        "a status card",
+        {"id", "n", "seq", "name", "urls", "box", "checkpoint", "iat", "exp"},
+    )
+    checkpoint = fields.raw("checkpoint")
+    card = StatusCard(
+        node_id=NodeId(fields.fixed("id", DIGEST_SIZE)),
+        number=fields.integer("n", most=limits.MAX_IDENTITY_RECORDS - 1),
+        seq=fields.integer("seq"),
+        name=_name(fields.text("name", least=1, most=limits.MAX_NODE_NAME)),
+        urls=tuple(_url(item) for item in fields.array("urls", most=limits.MAX_URLS)),
+        box=fields.fixed("box", KEY_SIZE),
+        checkpoint=None if checkpoint is None else Checkpoint.from_value(checkpoint),
+        issued=fields.integer("iat"),
+        expires=fields.integer("exp"),
+    )
+    if card.expires <= card.issued:
+        raise BadFields("a status card ends before it begins")
+    check_lifetime(
+        card.issued, card.expires, of="a status card", longest=limits.STATUS_CARD_LIFETIME
+    )
+    return opened, card
+
+
+def _name(text: str) -> str:
+    if _UNFIT_IN_NAME.search(text) or text != text.strip(" "):
+        raise BadFields("a node's name holds control characters or outer spaces")
+    return text
+
+
+def _url(value: Value) -> str:
+    if not isinstance(value, str) or len(value) > limits.MAX_URL or not _URL.fullmatch(value):
+        raise BadFields("an address in a status card is not a plain http or https URL")
+    return value
+
+
+def node_document(records: Sequence[bytes], card: bytes) -> bytes:
+    """Encode what `GET /undisc/v1/node` answers.
+
+    Args:
+        records: The identity records, first to current.
+        card: The signed status card.
+    """
+    return dagcbor.encode({"records": tuple(records), "card": card})
+
+
+def read_node_document(raw: bytes, *, now: int) -> NodeDocument:
+    """Read and verify a node document.
+
+    Args:
+        raw: The document as received.
+        now: The time now, seconds since 1970.
+
+    Raises:
+        RemoteProtocolError: As `read_identity` and `read_status_card`.
+    """
+    decoded = dagcbor.decode(raw, limit=limits.MAX_NODE_DOCUMENT)
+    fields = Fields(decoded, "a node document", {"records", "card"})
+    records = fields.byte_strings(
+        "records",
+        size=limits.MAX_IDENTITY_RECORD,
+        items=limits.MAX_IDENTITY_RECORDS,
+        least_items=1,
+    )
+    card = fields.sized("card", most=limits.MAX_STATUS_CARD)
+    identity = read_identity(records)
+    return NodeDocument(identity, read_status_card(card, identity=identity, now=now), card)
