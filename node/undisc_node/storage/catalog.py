@@ -1,0 +1,146 @@
+"""The node's records in `catalog.sqlite3`: implements `ports.Catalog`.
+
+- One writing connection behind one lock: a change is `BEGIN IMMEDIATE` … `COMMIT`.
+- Looks use their own connections, kept for reuse, each with a snapshot of its own: they never wait
+  for a change, and see what was committed before they began.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from undisc_node.services.ports import Entropy
+from undisc_node.storage.database import open_reader, open_writer
+from undisc_node.storage.faults import database_faults
+from undisc_node.storage.fetches import FetchTable
+from undisc_node.storage.grants import GrantTable
+from undisc_node.storage.log import LogTable
+from undisc_node.storage.migrations import CATALOG
+from undisc_node.storage.peers import PeerTable
+from undisc_node.storage.session import Session
+from undisc_node.storage.shares import ShareTable
+from undisc_node.storage.studies import StudyTable
+from undisc_node.storage.tickets import TicketTable
+
+_IDLE_READERS: Final = 8  # connections kept open between looks; each has a page cache of 2 MB
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRecords:
+    """Everything the catalog keeps, within one session."""
+
+    studies: StudyTable
+    grants: GrantTable
+    shares: ShareTable
+    peers: PeerTable
+    tickets: TicketTable
+    fetches: FetchTable
+    log: LogTable
+
+    @classmethod
+    def within(cls, session: Session) -> CatalogRecords:
+        """Bind every table to a session."""
+        return cls(
+            studies=StudyTable(session),
+            grants=GrantTable(session),
+            shares=ShareTable(session),
+            peers=PeerTable(session),
+            tickets=TicketTable(session),
+            fetches=FetchTable(session),
+            log=LogTable(session),
+        )
+
+
+class SqliteCatalog:
+    """The catalog of one node; safe to use from many threads.
+
+    Args:
+        path: `catalog.sqlite3`; made when it is missing.
+        entropy: Names the log's origin when the catalog is new.
+
+    Raises:
+        ServiceError: It cannot be opened, or a newer undisc has written to it.
+    """
+
+    def __init__(self, path: Path, *, entropy: Entropy) -> None:
+        self._path = path
+        self._writing = threading.Lock()
+        self._writer_thread: int | None = None
+        self._idle: list[sqlite3.Connection] = []
+        self._idle_guard = threading.Lock()
+        self._closed = False
+        self._writer = open_writer(path, migrations=CATALOG).conn
+        with self.change() as records:
+            records.log.found(entropy.random(16))
+
+    @contextmanager
+    def change(self) -> Iterator[CatalogRecords]:
+        """Open a change: durable when the block ends, undone when it raises. One at a time.
+
+        Raises:
+            Conflict: A rule of the tables forbids the change.
+            DiskFull: No room; nothing was changed.
+            RuntimeError: This thread is inside a change already (a mistake in this program).
+        """
+        if self._writer_thread == threading.get_ident():
+            raise RuntimeError("a change cannot be opened inside a change")
+        with self._writing:
+            self._writer_thread = threading.get_ident()
+            try:
+                with self._transaction(self._writer, "BEGIN IMMEDIATE", writable=True) as records:
+                    yield records
+            finally:
+                self._writer_thread = None
+
+    @contextmanager
+    def look(self) -> Iterator[CatalogRecords]:
+        """Open a consistent view for reading."""
+        reader = self._take_reader()
+        try:
+            with self._transaction(reader, "BEGIN", writable=False) as records:
+                yield records
+        finally:
+            self._give_back(reader)
+
+    def close(self) -> None:
+        """Close every connection; call when nothing uses the catalog any more."""
+        with self._writing, self._idle_guard:
+            self._closed = True
+            for connection in (self._writer, *self._idle):
+                connection.close()
+            self._idle.clear()
+
+    @contextmanager
+    def _transaction(
+        self, connection: sqlite3.Connection, begin: str, *, writable: bool
+    ) -> Iterator[CatalogRecords]:
+        with database_faults(self._path):
+            connection.execute(begin)
+        session = Session(connection, self._path, writable=writable)
+        try:
+            yield CatalogRecords.within(session)
+            with database_faults(self._path):
+                connection.execute("COMMIT")
+        finally:
+            session.end()
+            if connection.in_transaction:  # the block raised, or COMMIT was refused
+                connection.execute("ROLLBACK")
+
+    def _take_reader(self) -> sqlite3.Connection:
+        with self._idle_guard:
+            if self._idle:
+                return self._idle.pop()
+        return open_reader(self._path)
+
+    def _give_back(self, reader: sqlite3.Connection) -> None:
+        with self._idle_guard:
+            if not self._closed and len(self._idle) < _IDLE_READERS:
+                self._idle.append(reader)
+                return
+        reader.close()

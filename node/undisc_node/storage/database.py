@@ -1,0 +1,111 @@
+"""Opens the node's SQLite files, always the same way.
+
+- WAL with `synchronous=FULL`: a commit that returned survives a power cut (sqlite.org/wal.html).
+- Foreign keys are enforced, and triggers also fire for rows that REPLACE removes.
+- Files are made with mode 0600 before SQLite writes to them; its -wal and -shm files follow.
+- A file written by a newer undisc is refused, untouched.
+
+Plug-ins of sqlite-utils are not loaded: whatever else is installed has no business in here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from undisc_node.services.errors import Conflict, Unavailable
+from undisc_node.storage.faults import database_faults, disk_faults
+
+BUSY_MS: Final = 5_000  # how long to wait for another program, such as a backup, to let go
+_STRICT_SINCE: Final = (3, 37, 0)  # SQLite's first version with STRICT tables
+
+
+def open_writer(path: Path, *, migrations: Migrations, secure_delete: bool = False) -> Database:
+    """Open a database for writing; make it, and bring it up to date, where needed.
+
+    The connection may move between threads; the caller sees to it that one uses it at a time.
+
+    Args:
+        path: The file; its directory exists.
+        migrations: Steps that lead from nothing to today's tables.
+        secure_delete: Overwrite deleted rows with zeros.
+
+    Raises:
+        Conflict: A newer undisc has written to it.
+        ServiceError: It cannot be opened; see `faults`.
+    """
+    if sqlite3.sqlite_version_info < _STRICT_SINCE:
+        raise Unavailable(
+            f"SQLite {sqlite3.sqlite_version} is too old",
+            code="sqlite_too_old",
+            hint="use a Python whose sqlite3 module has SQLite 3.37 or newer",
+        )
+    _make_private(path)
+    with database_faults(path):
+        connection = _connect(path)
+        database = Database(connection, execute_plugins=False)
+        try:
+            _refuse_newer(database, migrations, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA secure_delete = {'ON' if secure_delete else 'OFF'}")
+            migrations.apply(database)
+        except BaseException:
+            connection.close()
+            raise
+    return database
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open an existing database for reading only; the connection may move between threads.
+
+    Raises:
+        ServiceError: It cannot be opened; see `faults`.
+    """
+    with database_faults(path):
+        connection = _connect(path)
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # isolation_level None: transactions begin and end where this package says, nowhere else.
+    connection = sqlite3.connect(
+        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")
+    return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file for this user only, durably, unless there is one."""
+    with disk_faults(path):
+        try:
+            made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            return
+        os.close(made)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> None:
+    empty = Database(memory=True, execute_plugins=False)
+    known = {step.name for step in migrations.pending(empty)}
+    empty.close()
+    unknown = {step.name for step in migrations.applied(database)} - known
+    if unknown:
+        raise Conflict(
+            f"{path} was written by a newer version of undisc",
+            code="newer_database",
+            hint="start the version that last used it, or a newer one",
+        )

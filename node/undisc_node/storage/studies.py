@@ -1,0 +1,149 @@
+"""Studies and their packs: implements `ports.StudyRecords`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from undisc_node.services.model import Pack, PackRole, Patient, Study, StudyState
+from undisc_node.storage.session import Session
+from undisc_node.storage.statements import Columns
+
+_STUDIES = Columns.of(
+    "studies",
+    "id uid patient_name patient_id patient_issuer birth_date sex study_date study_time accession"
+    " description modalities sender instances size waiting state reason created_ms arrived_ms"
+    " settled_ms search",
+)
+_PACKS = Columns.of("packs", "id study role length index_at")
+
+
+class StudyTable:
+    """Studies and packs within one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, study: bytes) -> Study | None:
+        """Return a study by its id."""
+        row = self._session.row(_STUDIES.select("WHERE id = ?"), (study,))
+        return _study(row) if row else None
+
+    def find_uid(self, uid: str) -> Study | None:
+        """Return a study by its Study Instance UID."""
+        row = self._session.row(_STUDIES.select("WHERE uid = ?"), (uid,))
+        return _study(row) if row else None
+
+    def list(
+        self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
+    ) -> Sequence[Study]:
+        """List newest arrival first; `text` matches patient name or id, accession or UID."""
+        rows = self._session.rows(
+            _STUDIES.select(
+                "WHERE (?1 = '' OR instr(search, ?1)) AND (?2 IS NULL OR state = ?2)"
+                " ORDER BY arrived_ms DESC, rowid DESC LIMIT ?3 OFFSET ?4"
+            ),
+            (text.casefold(), state, limit, offset),
+        )
+        return [_study(row) for row in rows]
+
+    def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
+        """List studies that have not settled and had no arrival since then, longest quiet first."""
+        rows = self._session.rows(
+            _STUDIES.select(
+                "WHERE settled_ms IS NULL AND arrived_ms <= ? ORDER BY arrived_ms, rowid"
+            ),
+            (quiet_since_ms,),
+        )
+        return [_study(row) for row in rows]
+
+    def put(self, study: Study) -> None:
+        """Insert or replace by id.
+
+        Raises:
+            Conflict: Another study has this UID.
+        """
+        patient = study.patient
+        # A line break between the fields, so that nothing matches across two of them.
+        search = f"{patient.name}\n{patient.id}\n{study.accession}\n{study.uid}".casefold()
+        self._session.write(
+            _STUDIES.put(),
+            (
+                study.id,
+                study.uid,
+                patient.name,
+                patient.id,
+                patient.issuer,
+                patient.birth_date,
+                patient.sex,
+                study.study_date,
+                study.study_time,
+                study.accession,
+                study.description,
+                json.dumps(study.modalities),
+                study.sender,
+                study.instances,
+                study.size,
+                study.waiting,
+                study.state,
+                study.reason,
+                study.created_ms,
+                study.arrived_ms,
+                study.settled_ms,
+                search,
+            ),
+        )
+
+    def remove(self, study: bytes) -> None:
+        """Remove the study and its pack rows."""
+        self._session.write("DELETE FROM packs WHERE study = ?", (study,))
+        self._session.write("DELETE FROM studies WHERE id = ?", (study,))
+
+    def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
+        """List a study's packs of one role, oldest first."""
+        rows = self._session.rows(
+            _PACKS.select("WHERE study = ? AND role = ? ORDER BY rowid"), (study, role)
+        )
+        return [_pack(row) for row in rows]
+
+    def all_packs(self) -> Sequence[Pack]:
+        """List every pack, oldest first."""
+        return [_pack(row) for row in self._session.rows(_PACKS.select("ORDER BY rowid"))]
+
+    def put_pack(self, pack: Pack) -> None:
+        """Insert or replace by id; at the end of the change its study must exist."""
+        self._session.write(
+            _PACKS.put(),
+            (pack.id, pack.study, pack.role, pack.length, pack.index_at),
+        )
+
+    def remove_pack(self, pack: bytes) -> None:
+        """Remove a pack's row; the file is the pack store's."""
+        self._session.write("DELETE FROM packs WHERE id = ?", (pack,))
+
+
+def _study(row: Any) -> Study:
+    return Study(
+        id=row[0],
+        uid=row[1],
+        patient=Patient(*row[2:7]),
+        study_date=row[7],
+        study_time=row[8],
+        accession=row[9],
+        description=row[10],
+        modalities=tuple(json.loads(row[11])),
+        sender=row[12],
+        instances=row[13],
+        size=row[14],
+        waiting=row[15],
+        state=StudyState(row[16]),
+        reason=row[17],
+        created_ms=row[18],
+        arrived_ms=row[19],
+        settled_ms=row[20],
+    )
+
+
+def _pack(row: Any) -> Pack:
+    return Pack(row[0], row[1], PackRole(row[2]), row[3], row[4])
