@@ -1,0 +1,1 @@
+"""Carries bytes to and from other nodes; knows nothing of what they mean."""
