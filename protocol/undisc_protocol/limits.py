@@ -20,6 +20,7 @@ DID_LENGTH: Final = 56  # characters of did:key:z6Mk… for Ed25519, always
 MAX_NODE_NAME: Final = 64  # characters of a practice's name in its status card
 MAX_URLS: Final = 8  # addresses in a status card
 MAX_URL: Final = 256  # characters; host names end at 253 (RFC 1035 §2.3.4)
+MAX_LINK: Final = 2_048  # characters of a link as pasted; mail gateways wrap it in their own
 MAX_IDENTITY_RECORD: Final = 1_024  # bytes; a record has about 330
 MAX_IDENTITY_RECORDS: Final = 256  # rotations a peer walks through, as in TUF
 MAX_STATUS_CARD: Final = 4_096  # bytes; eight addresses of 256 characters fit
