@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from undisc_protocol.capability.delegation import Basis as Basis  # noqa: PLC0414 - the protocol's own word, re-exported
 from undisc_protocol.did import Did
+from undisc_protocol.pack import PatientIdentity
 
 
 class StudyState(StrEnum):
@@ -36,16 +38,6 @@ class PeerState(StrEnum):
     REVOKED = "revoked"
 
 
-class Basis(StrEnum):
-    """On what authority a grant was made (DESIGN: consent basis)."""
-
-    PATIENT = "patient"
-    PROXY = "proxy"
-    TREATMENT = "treatment"
-    EMERGENCY = "emergency"
-    OPERATOR = "operator"
-
-
 class FetchState(StrEnum):
     """How far a fetch has come."""
 
@@ -55,23 +47,12 @@ class FetchState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """Who a study is about, as its own objects say it.
+Patient = PatientIdentity
+"""Who a study is about; the protocol's own value, used in rows as well."""
 
-    Attributes:
-        name: Patient's Name (0010,0010), decoded.
-        id: Patient ID (0010,0020).
-        issuer: Issuer of Patient ID (0010,0021).
-        birth_date: Patient's Birth Date (0010,0030), `YYYYMMDD` or empty.
-        sex: Patient's Sex (0010,0040).
-    """
 
-    name: str = ""
-    id: str = ""
-    issuer: str = ""
-    birth_date: str = ""
-    sex: str = ""
+NOBODY = Patient()
+"""An identity whose every attribute is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +79,7 @@ class InstanceFacts:
     sop_uid: str
     sop_class: str
     transfer_syntax: str
-    patient: Patient = Patient()
+    patient: Patient = NOBODY
     study_date: str = ""
     study_time: str = ""
     accession: str = ""

@@ -1,0 +1,57 @@
+# Everything a newcomer needs: `make demo` shows undisc at work, `make test` decides a merge.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test check lock vectors reference clean
+
+help:
+	@echo "make demo          let a study cross between two nodes on this machine"
+	@echo "make demo KEEP=1   the same, and leave both nodes running"
+	@echo "make test          everything that decides a merge"
+	@echo "make check         only the quick checks: style, types, walls, vectors"
+	@echo "make reference     generate the reference pages again"
+	@echo "make vectors       generate the conformance vectors again"
+	@echo "make lock          lock the newest allowed versions of all dependencies"
+	@echo "make clean         remove the virtual environment and caches"
+
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: undisc needs Python 3.11 or newer"; echo "hint: make demo PYTHON=python3.11"; exit 1; }
+	@echo "installing into $(VENV) (once; about half a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	@$(BIN)/undisc-node demo $(if $(KEEP),--keep)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python protocol/vectors/generate.py --check
+
+test: check
+	$(BIN)/python -m pytest
+
+vectors: $(VENV)/.dev
+	$(BIN)/python protocol/vectors/generate.py
+
+reference: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m support.reference
+
+lock:
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/build.in -o requirements/build.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

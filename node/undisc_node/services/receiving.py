@@ -1,0 +1,258 @@
+"""Instances come in and become studies (DESIGN §5 corrections, §6 ingest).
+
+What is told "stored" is durable: bytes and row. Nothing is thrown away by a decision of ours: what
+an arrival means is decided in `deciding`, and waiting objects lie encrypted in a pack of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal
+from undisc_node.services.batching import GroupCommit
+from undisc_node.services.contents import Contents, StudyContents
+from undisc_node.services.deciding import (
+    Arrival,
+    Decision,
+    decide,
+    study_header,
+    updated_row,
+)
+from undisc_node.services.errors import Conflict, ServiceError, Unavailable
+from undisc_node.services.model import (
+    Pack,
+    PackRole,
+    Study,
+    StudyState,
+)
+from undisc_node.services.ports import (
+    Catalog,
+    Clock,
+    Draft,
+    Entropy,
+    InstanceReader,
+    Packs,
+    Records,
+    Source,
+    Stored,
+)
+from undisc_protocol import limits
+from undisc_protocol.pack import hash_object
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOutcome:
+    """What became of an arrival.
+
+    Attributes:
+        status: `stored`, `duplicate`, `superseded` or `waiting`.
+        study: The study's id.
+        sop_uid: SOP Instance UID.
+        reason: Why it waits; empty otherwise.
+    """
+
+    status: str
+    study: bytes
+    sop_uid: str
+    reason: str = ""
+
+
+class Receiving:
+    """Stores instances, settles studies, and resolves what waits.
+
+    Args:
+        catalog: Rows.
+        packs: Bytes.
+        contents: What is inside studies.
+        reader: Reads facts from a DICOM object.
+        journal: The log.
+        clock: Time.
+        entropy: Ids.
+        writing: Held while packs of any study change; shared with every service that does so.
+        reserve: Bytes of disk that ingest leaves free, so that revocation and log keep working.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        packs: Packs,
+        contents: Contents,
+        reader: InstanceReader,
+        journal: Journal,
+        clock: Clock,
+        entropy: Entropy,
+        writing: Lock,
+        reserve: int,
+    ) -> None:
+        self._catalog = catalog
+        self._packs = packs
+        self._contents = contents
+        self._reader = reader
+        self._journal = journal
+        self._clock = clock
+        self._entropy = entropy
+        self._writing = writing
+        self._reserve = reserve
+        self._commits: GroupCommit[Arrival, StoreOutcome] = GroupCommit(self._commit)
+
+    def store(self, source: Source, sender: str) -> StoreOutcome:
+        """Store one instance; durable on return.
+
+        Args:
+            source: A complete Part 10 file (PS3.10), kept byte for byte.
+            sender: `dicom:<name>` or `import`.
+
+        Raises:
+            Invalid: Not a DICOM object that can be stored.
+            DiskFull: No room.
+            Conflict: The study is full.
+            Unavailable: The disk is at its reserve.
+        """
+        facts = self._reader.facts(source)
+        with source.open() as stream:
+            digest = hash_object(stream)
+        if self._packs.free_bytes() - source.size < self._reserve:
+            raise Unavailable(
+                "the disk is nearly full, so nothing more is stored",
+                code="disk_reserve",
+                hint="free some space, or move the node's home to a larger disk",
+            )
+        return self._commits.submit(Arrival(source, facts, digest, sender, self._clock.now_ms()))
+
+    def _commit(self, batch: Sequence[Arrival]) -> Sequence[StoreOutcome | BaseException]:
+        outcomes: list[StoreOutcome | BaseException] = []
+        by_study: dict[str, list[Arrival]] = {}
+        for arrival in batch:
+            by_study.setdefault(arrival.facts.study_uid, []).append(arrival)
+        results: dict[int, StoreOutcome | BaseException] = {}
+        with self._writing:
+            for arrivals in by_study.values():
+                for arrival, outcome in zip(arrivals, self._commit_study(arrivals), strict=True):
+                    results[id(arrival)] = outcome
+        outcomes.extend(results[id(arrival)] for arrival in batch)
+        return outcomes
+
+    def _commit_study(self, arrivals: Sequence[Arrival]) -> Sequence[StoreOutcome | BaseException]:
+        try:
+            return self._store_together(arrivals)
+        except ServiceError as problem:
+            if len(arrivals) == 1:
+                return [problem]
+        # One bad arrival must not spoil the others of its batch.
+        return [self._commit_study([arrival])[0] for arrival in arrivals]
+
+    def _store_together(self, arrivals: Sequence[Arrival]) -> Sequence[StoreOutcome]:
+        with self._catalog.look() as records:
+            study = records.studies.find_uid(arrivals[0].facts.study_uid)
+            contents = StudyContents() if study is None else self._contents.of(records, study.id)
+            packs = {
+                role: next(iter(records.studies.packs(study.id, role)), None) if study else None
+                for role in PackRole
+            }
+        is_new = study is None
+        if study is None:
+            study = self._new_study(arrivals[0])
+        decisions: list[Decision] = []
+        seen: dict[tuple[str, bytes], Decision] = {}
+        for arrival in arrivals:
+            twin = seen.get((arrival.facts.sop_uid, arrival.hash))
+            if twin is None and any(uid == arrival.facts.sop_uid for uid, _ in seen):
+                raise Conflict("two versions of one instance arrived at the same moment")
+            decision = Decision("duplicate") if twin else decide(arrival, study, contents)
+            seen[arrival.facts.sop_uid, arrival.hash] = decision
+            decisions.append(decision)
+        self._check_room(contents, decisions)
+        appended: list[tuple[Pack, Sequence[Stored]]] = []
+        for role, wanted in (
+            (PackRole.MAIN, ("stored", "superseded")),
+            (PackRole.WAITING, ("waiting",)),
+        ):
+            drafts = [
+                Draft(
+                    source=arrival.source,
+                    facts=arrival.facts,
+                    hash=arrival.hash,
+                    sender=arrival.sender,
+                    replaces=decision.replaces,
+                    at_ms=arrival.at_ms,
+                )
+                for arrival, decision in zip(arrivals, decisions, strict=True)
+                if decision.status in wanted
+            ]
+            if drafts:
+                pack = packs[role] or replace(
+                    self._packs.create(study_header(study)), study=study.id, role=role
+                )
+                appended.append(self._packs.append(pack, drafts))
+        for pack, stored in appended:
+            contents = contents.extended(pack, stored)
+        with self._catalog.change() as records:
+            # The row may have changed while bytes were written; only this lock adds instances.
+            fresh = records.studies.get(study.id) or study
+            updated = updated_row(fresh, contents, arrivals, decisions)
+            records.studies.put(updated)
+            for pack, _ in appended:
+                records.studies.put_pack(pack)
+            self._note(records, updated, is_new, arrivals, decisions)
+        self._contents.remember(study.id, contents)
+        return [
+            StoreOutcome(decision.status, study.id, arrival.facts.sop_uid, decision.reason)
+            for arrival, decision in zip(arrivals, decisions, strict=True)
+        ]
+
+    def _new_study(self, first: Arrival) -> Study:
+        facts = first.facts
+        return Study(
+            id=self._entropy.random(16),
+            uid=facts.study_uid,
+            patient=facts.patient,
+            study_date=facts.study_date,
+            study_time=facts.study_time,
+            accession=facts.accession,
+            description=facts.description,
+            modalities=(),
+            sender=first.sender,
+            instances=0,
+            size=0,
+            waiting=0,
+            state=StudyState.ACTIVE,
+            reason="",
+            created_ms=first.at_ms,
+            arrived_ms=first.at_ms,
+            settled_ms=None,
+        )
+
+    def _check_room(self, contents: StudyContents, decisions: Sequence[Decision]) -> None:
+        count = len(contents.current) + len(contents.superseded) + len(contents.waiting)
+        if count + len(decisions) > limits.MAX_OBJECTS:
+            raise Conflict(
+                f"the study already has {count} instances, the most that one study may have",
+                code="study_full",
+            )
+
+    def _note(
+        self,
+        records: Records,
+        study: Study,
+        is_new: bool,  # noqa: FBT001 - private, named at its one call
+        arrivals: Sequence[Arrival],
+        decisions: Sequence[Decision],
+    ) -> None:
+        who = auditing.sender(arrivals[0].sender)
+        what = auditing.about_study(study)
+        if is_new:
+            self._journal.note(records, "study.begun", who=who, what=what)
+        for arrival, decision in zip(arrivals, decisions, strict=True):
+            if decision.status in ("superseded", "waiting"):
+                self._journal.note(
+                    records,
+                    f"instance.{decision.status}",
+                    who=auditing.sender(arrival.sender),
+                    what=what,
+                    why=decision.reason,
+                    detail={"sop_uid": arrival.facts.sop_uid},
+                )

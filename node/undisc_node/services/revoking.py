@@ -1,0 +1,82 @@
+"""Revocation: immediate at the holder, and final (DESIGN §5).
+
+A revoked grant or share is refused from the moment the change is durable; running transfers end
+at their next slice, because their tickets are dropped in the same change. What was copied before
+cannot be called back.
+"""
+
+from __future__ import annotations
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal
+from undisc_node.services.errors import NotFound
+from undisc_node.services.model import Grant, Share
+from undisc_node.services.ports import Catalog, Clock, Records
+
+
+class Revoking:
+    """Revokes grants and shares.
+
+    Args:
+        catalog: Rows.
+        journal: The log.
+        clock: Time.
+    """
+
+    def __init__(self, *, catalog: Catalog, journal: Journal, clock: Clock) -> None:
+        self._catalog = catalog
+        self._journal = journal
+        self._clock = clock
+
+    def grant(self, grant_id: bytes, actor: str) -> Grant:
+        """Revoke a grant, and with it every share on it; again changes nothing.
+
+        Raises:
+            NotFound: No such grant.
+        """
+        now_ms = self._clock.now_ms()
+        with self._catalog.change() as records:
+            grant = records.grants.get(grant_id)
+            if grant is None:
+                raise NotFound("no such grant")
+            if grant.revoked_ms is None:
+                records.grants.revoke(grant_id, now_ms)
+                ended = records.tickets.drop(grant=grant_id, at_ms=now_ms)
+                self._note(records, "grant", grant_id, grant.study, actor, ended)
+            return records.grants.get(grant_id) or grant
+
+    def share(self, share_id: bytes, actor: str) -> Share:
+        """Revoke a share; again changes nothing.
+
+        Raises:
+            NotFound: No such share.
+        """
+        now_ms = self._clock.now_ms()
+        with self._catalog.change() as records:
+            share = records.shares.get(share_id)
+            if share is None:
+                raise NotFound("no such share")
+            if share.revoked_ms is None:
+                records.shares.revoke(share_id, now_ms)
+                ended = records.tickets.drop(share=share_id, at_ms=now_ms)
+                self._note(records, "share", share_id, share.study, actor, ended)
+            return records.shares.get(share_id) or share
+
+    def _note(
+        self,
+        records: Records,
+        kind: str,
+        identifier: bytes,
+        study_id: bytes,
+        actor: str,
+        ended: int,
+    ) -> None:
+        study = records.studies.get(study_id)
+        about = auditing.about_study(study) if study else ()
+        self._journal.note(
+            records,
+            f"{kind}.revoked",
+            who=auditing.user(actor),
+            what=[*about, auditing.about_security(kind, identifier)],
+            detail={"transfers_stopped": ended},
+        )

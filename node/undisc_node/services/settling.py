@@ -1,0 +1,165 @@
+"""A study settles when nothing more arrives; what waits is resolved by the administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Lock
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal
+from undisc_node.services.contents import Contents, StoredSource, StudyContents
+from undisc_node.services.deciding import HOLD_IDENTITY, study_header
+from undisc_node.services.errors import Conflict, NotFound
+from undisc_node.services.model import InstanceFacts, Pack, PackRole, Study, StudyState
+from undisc_node.services.ports import Catalog, Clock, Draft, Packs, Stored
+
+
+class Settling:
+    """Settles studies, and resolves what waits.
+
+    Args:
+        catalog: Rows.
+        packs: Bytes.
+        contents: What is inside studies.
+        journal: The log.
+        clock: Time.
+        writing: Held while packs of any study change; shared with every service that does so.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        packs: Packs,
+        contents: Contents,
+        journal: Journal,
+        clock: Clock,
+        writing: Lock,
+    ) -> None:
+        self._catalog = catalog
+        self._packs = packs
+        self._contents = contents
+        self._journal = journal
+        self._clock = clock
+        self._writing = writing
+
+    def settle(self, study_id: bytes, actor: str) -> Study:
+        """Close a study for now: write its index and the log line. More may still arrive."""
+        with self._writing:
+            with self._catalog.look() as records:
+                study = records.studies.get(study_id)
+                packs = records.studies.packs(study_id)
+            if study is None:
+                raise NotFound("no such study")
+            if study.settled_ms is not None:
+                return study
+            sealed = [self._packs.seal_index(pack) for pack in packs]
+            with self._catalog.change() as records:
+                fresh = records.studies.get(study_id) or study
+                settled = replace(fresh, settled_ms=self._clock.now_ms())
+                for pack in sealed:
+                    records.studies.put_pack(pack)
+                records.studies.put(settled)
+                self._journal.note(
+                    records,
+                    "study.settled",
+                    who=auditing.user(actor) if actor else auditing.sender(study.sender),
+                    what=auditing.about_study(settled),
+                    detail={"instances": settled.instances, "bytes": settled.size},
+                )
+            return settled
+
+    def settle_quiet(self, quiet_ms: int) -> int:
+        """Settle every study without an arrival for `quiet_ms` milliseconds; return how many."""
+        with self._catalog.look() as records:
+            quiet = records.studies.unsettled(self._clock.now_ms() - quiet_ms)
+        for study in quiet:
+            self.settle(study.id, "")
+        return len(quiet)
+
+    def resolve(self, study_id: bytes, accept: bool, actor: str) -> Study:  # noqa: FBT001 - the API's own field
+        """Decide about a study's waiting arrivals, all at once.
+
+        Args:
+            study_id: The study.
+            accept: True makes each of them current; False erases them.
+            actor: Who decided.
+
+        Raises:
+            NotFound: No such study.
+            Conflict: Nothing waits.
+        """
+        with self._writing:
+            with self._catalog.look() as records:
+                study = records.studies.get(study_id)
+                if study is None:
+                    raise NotFound("no such study")
+                contents = self._contents.of(records, study_id)
+                main = next(iter(records.studies.packs(study_id)), None)
+                waiting = records.studies.packs(study_id, PackRole.WAITING)
+            if not contents.waiting:
+                raise Conflict("nothing of this study is waiting", code="nothing_waiting")
+            moved: list[tuple[Pack, Sequence[Stored]]] = []
+            if accept:
+                pack = main or replace(
+                    self._packs.create(study_header(study)),
+                    study=study_id,
+                    role=PackRole.MAIN,
+                )
+                moved.append(self._packs.append(pack, self._accepted(contents)))
+                for grown, stored in moved:
+                    contents = contents.extended(grown, stored)
+            with self._catalog.change() as records:
+                fresh = records.studies.get(study_id) or study
+                released = fresh.reason == HOLD_IDENTITY and fresh.state is StudyState.HELD
+                updated = replace(
+                    fresh,
+                    waiting=0,
+                    instances=len(contents.current),
+                    size=sum(one.stored.header.size for one in contents.current.values()),
+                    state=StudyState.ACTIVE if released else fresh.state,
+                    reason="" if released else fresh.reason,
+                    settled_ms=None if accept else fresh.settled_ms,
+                )
+                records.studies.put(updated)
+                for grown, _ in moved:
+                    records.studies.put_pack(grown)
+                for pack in waiting:
+                    records.studies.remove_pack(pack.id)
+                self._journal.note(
+                    records,
+                    "waiting.accepted" if accept else "waiting.rejected",
+                    who=auditing.user(actor),
+                    what=auditing.about_study(updated),
+                    detail={"objects": len(contents.waiting)},
+                )
+            self._contents.forget(study_id)
+            for pack in waiting:
+                self._packs.erase(pack.id)
+            return updated
+
+    def _accepted(self, contents: StudyContents) -> Sequence[Draft]:
+        drafts = []
+        for located in contents.waiting:
+            header = located.stored.header
+            previous = contents.current.get(header.sop_uid)
+            drafts.append(
+                Draft(
+                    source=StoredSource(self._packs, located),
+                    facts=InstanceFacts(
+                        study_uid="",
+                        series_uid=header.series_uid,
+                        sop_uid=header.sop_uid,
+                        sop_class=header.sop_class,
+                        transfer_syntax=header.syntax,
+                        modality=header.modality,
+                        number=header.number,
+                    ),
+                    hash=header.hash,
+                    sender=header.sender,
+                    replaces=previous.stored.header.id if previous else None,
+                    at_ms=header.at_ms,
+                )
+            )
+        return drafts

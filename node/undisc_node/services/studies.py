@@ -1,0 +1,210 @@
+"""What this node holds: find, show, read, hold, release, withdraw, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal
+from undisc_node.services.contents import Contents, Located
+from undisc_node.services.errors import Conflict, Invalid, NotFound
+from undisc_node.services.finding import by_prefix
+from undisc_node.services.model import Fetch, Receipt, Study, StudyState
+from undisc_node.services.ports import Catalog, Clock, Packs, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class StudyDetail:
+    """A study, its instances, where it came from and who has a copy.
+
+    Attributes:
+        study: The row.
+        current: Instances that are served, in order of arrival.
+        superseded: Instances replaced by later ones.
+        waiting: Arrivals that wait for the administrator.
+        fetches: How it was brought from another node.
+        receipts: Who confirmed to have stored it.
+    """
+
+    study: Study
+    current: Sequence[Stored]
+    superseded: Sequence[Stored]
+    waiting: Sequence[Stored]
+    fetches: Sequence[Fetch]
+    receipts: Sequence[Receipt]
+
+
+class Studies:
+    """The administrator's view of the studies.
+
+    Args:
+        catalog: Rows.
+        packs: Bytes.
+        contents: What is inside studies.
+        journal: The log.
+        clock: Time.
+        writing: Held while packs of any study change.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        packs: Packs,
+        contents: Contents,
+        journal: Journal,
+        clock: Clock,
+        writing: Lock,
+    ) -> None:
+        self._catalog = catalog
+        self._packs = packs
+        self._contents = contents
+        self._journal = journal
+        self._clock = clock
+        self._writing = writing
+
+    def find(self, name: str) -> Study:
+        """Return the study of an id, a unique prefix of one, or a Study Instance UID.
+
+        Raises:
+            NotFound: No study, or the prefix is too short.
+            Conflict: Several studies begin with the prefix.
+        """
+        with self._catalog.look() as records:
+            study = records.studies.find_uid(name) if "." in name else None
+            if study is None:
+                study = by_prefix(name, records.studies.list(limit=1_000_000), "study")
+        return study
+
+    def list(self, text: str, state: StudyState | None, limit: int, offset: int) -> Sequence[Study]:
+        """List studies, newest first; see `StudyRecords.list`."""
+        with self._catalog.look() as records:
+            return records.studies.list(text=text, state=state, limit=limit, offset=offset)
+
+    def detail(self, study_id: bytes) -> StudyDetail:
+        """Return everything known about a study.
+
+        Raises:
+            NotFound: No such study.
+            Damaged: A header in its packs does not open.
+        """
+        with self._catalog.look() as records:
+            study = records.studies.get(study_id)
+            if study is None:
+                raise NotFound("no such study")
+            contents = self._contents.of(records, study_id)
+            fetches = records.fetches.list(study=study_id)
+            receipts = records.fetches.receipts(study_id)
+
+        def plain(located: Sequence[Located]) -> Sequence[Stored]:
+            return [one.stored for one in located]
+
+        return StudyDetail(
+            study=study,
+            current=plain(list(contents.current.values())),
+            superseded=plain(contents.superseded),
+            waiting=plain(contents.waiting),
+            fetches=fetches,
+            receipts=receipts,
+        )
+
+    def read(self, study_id: bytes, object_id: bytes) -> tuple[int, Iterator[bytes]]:
+        """Return size and original bytes of one instance, whatever its state.
+
+        Raises:
+            NotFound: No such study or instance.
+            Damaged: While iterating: stored bytes do not authenticate.
+        """
+        with self._catalog.look() as records:
+            if records.studies.get(study_id) is None:
+                raise NotFound("no such study")
+            contents = self._contents.of(records, study_id)
+        everything = (*contents.current.values(), *contents.superseded, *contents.waiting)
+        for located in everything:
+            if located.stored.header.id == object_id:
+                chunks = self._packs.read(located.pack, located.stored)
+                return located.stored.header.size, chunks
+        raise NotFound("the study has no such instance")
+
+    def hold(self, study_id: bytes, reason: str, actor: str) -> Study:
+        """Stop every byte of a study at once, until it is released."""
+        return self._stop(study_id, StudyState.HELD, reason, actor)
+
+    def withdraw(self, study_id: bytes, reason: str, actor: str) -> Study:
+        """Stop every byte of a study for good; it stays here."""
+        return self._stop(study_id, StudyState.WITHDRAWN, reason, actor)
+
+    def _stop(self, study_id: bytes, state: StudyState, reason: str, actor: str) -> Study:
+        if not reason.strip():
+            raise Invalid("a reason is needed", hint="say why, for the log: --reason TEXT")
+        with self._catalog.change() as records:
+            study = records.studies.get(study_id)
+            if study is None:
+                raise NotFound("no such study")
+            if study.state is StudyState.WITHDRAWN:
+                raise Conflict("the study is withdrawn already", code="withdrawn")
+            stopped = replace(study, state=state, reason=reason.strip())
+            records.studies.put(stopped)
+            ended = records.tickets.drop(study=study_id, at_ms=self._clock.now_ms())
+            self._journal.note(
+                records,
+                f"study.{state}",
+                who=auditing.user(actor),
+                what=auditing.about_study(study),
+                why=reason.strip(),
+                detail={"transfers_stopped": ended},
+            )
+            return stopped
+
+    def release(self, study_id: bytes, actor: str) -> Study:
+        """End a hold.
+
+        Raises:
+            Conflict: The study is not held, or arrivals of another patient still wait.
+        """
+        with self._catalog.change() as records:
+            study = records.studies.get(study_id)
+            if study is None:
+                raise NotFound("no such study")
+            if study.state is not StudyState.HELD:
+                raise Conflict(f"the study is {study.state}, not held", code="not_held")
+            if study.waiting:
+                raise Conflict(
+                    f"{study.waiting} arrivals of this study wait for a decision",
+                    code="waiting",
+                    hint="look with 'undisc studies show', then 'undisc studies resolve'",
+                )
+            released = replace(study, state=StudyState.ACTIVE, reason="")
+            records.studies.put(released)
+            self._journal.note(
+                records,
+                "study.released",
+                who=auditing.user(actor),
+                what=auditing.about_study(study),
+            )
+            return released
+
+    def delete(self, study_id: bytes, actor: str) -> None:
+        """Erase a study: its rows go, its keys are destroyed, its packs unlinked. No way back.
+
+        A crash in between leaves packs without rows, which the next start erases.
+        """
+        with self._writing:
+            with self._catalog.change() as records:
+                study = records.studies.get(study_id)
+                if study is None:
+                    raise NotFound("no such study")
+                packs = [pack.id for pack in records.studies.all_packs() if pack.study == study_id]
+                records.tickets.drop(study=study_id, at_ms=self._clock.now_ms())
+                records.studies.remove(study_id)
+                self._journal.note(
+                    records,
+                    "study.deleted",
+                    who=auditing.user(actor),
+                    what=auditing.about_study(study),
+                )
+            self._contents.forget(study_id)
+            for pack in packs:
+                self._packs.erase(pack)

@@ -1,0 +1,200 @@
+"""The home of a node on disk: its directories and its key files.
+
+    undisc.toml          settings
+    identity-0           first identity record (public)
+    demo                 present on nodes made for demonstrations
+    keys/                0700; node-key, key-encryption-key (0600, hex), kit-verified
+    keyring.sqlite3, catalog.sqlite3, packs/, staging/, admin.sock
+
+Keys are written once, at `init`, and never by a running node. A home is made in a temporary
+directory beside it and renamed, so there is never half a home.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from undisc_node.services.errors import Conflict, Invalid, NotFound, Unavailable
+from undisc_protocol.keys import KEY_SIZE
+
+NODE_KEY: Final = "node-key"
+KEY_ENCRYPTION_KEY: Final = "key-encryption-key"
+KIT_VERIFIED: Final = "kit-verified"
+IDENTITY: Final = "identity-0"
+DEMO: Final = "demo"
+_DEMO_TEXT: Final = "This node was made for demonstrations and holds no real patient's images.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class HomeKeys:
+    """What a node reads from its home at start.
+
+    Attributes:
+        node_seed: Seed of the node key, 32 bytes.
+        key_encryption_key: Wraps study keys, 32 bytes.
+        records: Identity records, first to current.
+        demo: Whether the home was made for demonstrations.
+        kit_verified: Whether the recovery kit has been read back.
+    """
+
+    node_seed: bytes
+    key_encryption_key: bytes
+    records: tuple[bytes, ...]
+    demo: bool
+    kit_verified: bool
+
+    def __repr__(self) -> str:
+        return f"HomeKeys(demo={self.demo})"
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound(
+            f"no node lives at {path}",
+            code="no_home",
+            hint=f"make one first: undisc-node init --home {path}",
+        ) from None
+    except PermissionError as problem:
+        raise Unavailable(
+            f"cannot use {problem.filename}: permission denied",
+            code="permission_denied",
+            hint="run as the user who owns the node's home",
+        ) from None
+    except OSError as problem:
+        raise Unavailable(f"cannot use {problem.filename or path}: {problem.strerror}") from None
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a new file and wait until it is on the disk.
+
+    Raises:
+        FileExistsError: It is there already.
+        OSError: It cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(descriptor)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_home(
+    home: Path,
+    *,
+    node_seed: bytes,
+    key_encryption_key: bytes,
+    record: bytes,
+    demo: bool,
+    settings: str,
+) -> None:
+    """Make the home of a new node.
+
+    Args:
+        home: Where; must not exist, or be an empty directory.
+        node_seed: Seed of the node key, 32 bytes.
+        key_encryption_key: 32 bytes.
+        record: The first identity record.
+        demo: Whether the node is for demonstrations only.
+        settings: Text of `undisc.toml`.
+
+    Raises:
+        Conflict: A node, or something else, lives there already.
+        Unavailable: The disk does not take it.
+    """
+    with _clear_errors(home):
+        if home.exists() and any(home.iterdir()):
+            raise Conflict(
+                f"{home} is not empty",
+                code="home_exists",
+                hint="choose another --home, or start the node that lives there: undisc-node serve",
+            )
+        home.parent.mkdir(parents=True, exist_ok=True)
+        draft = home.with_name(f".{home.name}.new-{os.getpid()}")
+        draft.mkdir(mode=0o700)
+        for name in ("keys", "packs", "staging"):
+            (draft / name).mkdir(mode=0o700)
+        write_durably(draft / "keys" / NODE_KEY, node_seed.hex().encode() + b"\n")
+        write_durably(
+            draft / "keys" / KEY_ENCRYPTION_KEY, key_encryption_key.hex().encode() + b"\n"
+        )
+        write_durably(draft / IDENTITY, record)
+        write_durably(draft / "undisc.toml", settings.encode(), 0o600)
+        if demo:
+            write_durably(draft / DEMO, _DEMO_TEXT.encode())
+        if home.exists():
+            home.rmdir()
+        draft.rename(home)
+        sync_directory(home.parent)
+
+
+def read_home(home: Path) -> HomeKeys:
+    """Read a node's keys and identity.
+
+    Raises:
+        NotFound: No node lives there.
+        Invalid: A key file is damaged.
+        Unavailable: A file cannot be read.
+    """
+    with _clear_errors(home):
+        keys = home / "keys"
+        record = (home / IDENTITY).read_bytes()
+        return HomeKeys(
+            node_seed=_read_key(keys / NODE_KEY),
+            key_encryption_key=_read_key(keys / KEY_ENCRYPTION_KEY),
+            records=(record,),
+            demo=(home / DEMO).exists(),
+            kit_verified=(keys / KIT_VERIFIED).exists(),
+        )
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        raise Unavailable(
+            f"the key file {path} is missing",
+            code="key_missing",
+            hint="mount the keys directory, or restore the keys from the recovery kit",
+        ) from None
+    except ValueError:
+        key = b""
+    if len(key) != KEY_SIZE:
+        raise Invalid(
+            f"the key file {path} is damaged",
+            code="key_damaged",
+            hint="restore the keys from the recovery kit",
+        )
+    return key
+
+
+def mark_kit_verified(home: Path, when: str) -> None:
+    """Record that the recovery kit was read back with its passphrase."""
+    with _clear_errors(home):
+        path = home / "keys" / KIT_VERIFIED
+        path.unlink(missing_ok=True)
+        write_durably(path, when.encode() + b"\n")
+
+
+def loose_key_files(home: Path) -> list[str]:
+    """List key files that others than their owner can read."""
+    keys = home / "keys"
+    with _clear_errors(home):
+        return [path.name for path in sorted(keys.iterdir()) if path.stat().st_mode & 0o077]
