@@ -20,13 +20,14 @@ class ProtocolError(Exception):
         code: Stable wire code, ASCII lower case and underscores.
         status: The HTTP status with which a node answers (SPEC.md §2.4).
         layer: Which part of reading a message refuses: the same words as in the vectors.
-        hint: What the reader can do about it; may be empty.
+        hint: What the reader can do about it; may be empty. Each class has one; an error that came
+            in a peer's answer carries the peer's.
     """
 
     code: ClassVar[str] = "protocol_error"
     layer: ClassVar[str] = ""
     status: ClassVar[int] = 500
-    hint: ClassVar[str] = ""
+    hint: str = ""
 
 
 class LocalProtocolError(ProtocolError):

@@ -190,6 +190,15 @@ class Fields:
             values.append(value)
         return tuple(values)
 
+    def records(self) -> tuple[bytes, ...]:
+        """Return the identity records that a message carries; raises as `byte_strings`."""
+        return self.byte_strings(
+            "records",
+            size=limits.MAX_IDENTITY_RECORD,
+            items=limits.MAX_IDENTITY_RECORDS,
+            least_items=1,
+        )
+
     def names(self, name: str, *, size: int, items: int, least_items: int = 0) -> tuple[bytes, ...]:
         """Return byte strings of exactly `size` bytes, strictly increasing, as sets are written.
 

@@ -58,6 +58,8 @@ MAX_NUMBER: Final = 2**31 - 1  # largest Instance Number
 
 MAX_REQUEST: Final = 1_048_576  # bytes; MAX_OBJECTS names of 16 bytes each, and proofs
 MAX_ANSWER: Final = 16 * 2**20  # bytes; a manifest of MAX_OBJECTS entries
+MAX_REFUSAL: Final = 8_192  # bytes of a signed answer without a manifest
+MAX_CODE: Final = 64  # characters of an error's code
 MAX_RECEIPT: Final = 8_192  # bytes
 MAX_OFFER: Final = 16_384  # bytes; identity, card and two proofs
 MAX_NODE_DOCUMENT: Final = 16_384  # bytes of identity records and status card
