@@ -1,0 +1,221 @@
+"""`undisc fetch` and `undisc fetches`: brings studies from other practices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from undisc_admin.answer import Answer
+from undisc_admin.client import segment
+from undisc_admin.command import Command, Group
+from undisc_admin.errors import CommandError, ExitCode, exit_code_of
+from undisc_admin.files import read_offer
+from undisc_admin.progress import Progress, Step
+from undisc_admin.render import Column, clean, count_of, facts, moment, short, size
+from undisc_admin.screen import hint, note, say, say_json, say_table
+from undisc_admin.session import Session, pass_session
+
+_FIRST_LOOK: Final = 0.05  # seconds until the first look at a running fetch
+_LOOK_EVERY: Final = 0.5  # seconds between two looks at most
+_NO_WAIT = click.option("--no-wait", is_flag=True, help="Start it and return at once.")
+
+
+@click.command(
+    "fetch",
+    cls=Command,
+    examples=["undisc fetch riverside-3f2a81c0.undisc-offer", "undisc fetch - < offer"],
+)
+@click.argument("offer", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True))
+@_NO_WAIT
+@pass_session
+def fetch(session: Session, offer: Path, no_wait: bool) -> None:  # noqa: FBT001 - click's flags
+    """Fetch the study that an offer FILE names from the practice that made it.
+
+    The node fetches, not this command: Ctrl-C stops watching and leaves the transfer running. It
+    resumes by itself after a break of the connection.
+    """
+    answer = session.client.post("fetches", {"offer": read_offer(offer)})
+    _follow(session, answer, wait=not no_wait)
+
+
+@click.group(cls=Group)
+def fetches() -> None:
+    """Look after what this node brings from others.
+
+    FETCH is the beginning of a fetch's id (at least 4 hex digits).
+    """
+
+
+@fetches.command("list", examples=["undisc fetches list", "undisc fetches list --json"])
+@pass_session
+def list_fetches(session: Session) -> None:
+    """List fetches, newest first."""
+    answer = session.client.get("fetches")
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    rows = answer.parts("fetches")
+    if not rows:
+        note("this node has fetched nothing yet")
+        hint("start with the offer file that another practice sent: undisc fetch FILE")
+        return
+    say_table(
+        [
+            Column("FETCH"),
+            Column("FROM", shrinks=True),
+            Column("STATE"),
+            Column("IMAGES", right=True),
+            Column("SIZE", right=True),
+            Column("STUDY"),
+            Column("BEGUN"),
+            Column("PROBLEM", shrinks=True),
+        ],
+        [
+            [
+                short(row.text("id")),
+                _holder(row),
+                row.text("state"),
+                f"{row.integer('objects_done'):,}/{row.integer('objects'):,}",
+                size(row.integer("bytes")),
+                short(row.text_or_none("study") or ""),
+                moment(row.text("created")),
+                _problem(row),
+            ]
+            for row in rows
+        ],
+    )
+
+
+@fetches.command("show", examples=["undisc fetches show 77ab"])
+@click.argument("fetch_name", metavar="FETCH")
+@pass_session
+def show_fetch(session: Session, fetch_name: str) -> None:
+    """Show a fetch: how far it is, and what stopped it."""
+    answer = session.client.get(f"fetches/{segment(fetch_name)}")
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    row = answer.part("fetch")
+    done, total = row.integer("objects_done"), row.integer("objects")
+    say(
+        facts(
+            [
+                ("fetch", row.text("id")),
+                ("from", _holder(row)),
+                ("state", row.text("state")),
+                ("study", row.text_or_none("study") or ""),
+                ("images", f"{done:,} of {total:,}"),
+                ("bytes", f"{size(row.integer('bytes_done'))} of {size(row.integer('bytes'))}"),
+                ("speed", f"{row.number('mb_per_s'):.1f} MB/s" if row.number("mb_per_s") else ""),
+                ("not sent again", size(row.integer("reused_bytes"))),
+                ("receipt", row.text("receipt")),
+                ("begun", moment(row.text("created"))),
+                ("ended", moment(row.text_or_none("ended"))),
+                ("problem", _problem(row)),
+            ]
+        )
+    )
+    if row.text("state") == "paused":
+        hint(f"go on with: undisc fetches resume {short(row.text('id'))}")
+
+
+@fetches.command("resume", examples=["undisc fetches resume 77ab"])
+@click.argument("fetch_name", metavar="FETCH")
+@_NO_WAIT
+@pass_session
+def resume_fetch(session: Session, fetch_name: str, no_wait: bool) -> None:  # noqa: FBT001 - click's flags
+    """Go on with a paused fetch. What is here already is not asked for again."""
+    answer = session.client.post(f"fetches/{segment(fetch_name)}/resume")
+    _follow(session, answer, wait=not no_wait)
+
+
+def _follow(session: Session, answer: Answer, *, wait: bool) -> None:
+    """Watch a fetch until it stops, and say how it ended."""
+    identifier = answer.part("fetch").text("id")
+    if wait:
+        try:
+            answer = _watch(session, answer)
+        except KeyboardInterrupt:
+            raise CommandError(
+                f"stopped watching; the transfer goes on as fetch {short(identifier)}",
+                exit_code=ExitCode.INTERRUPTED,
+                code="stopped_watching",
+                hint=f"see how it is doing: undisc fetches show {short(identifier)}",
+            ) from None
+    if session.json_wanted:
+        say_json(answer.raw)
+    _tell_end(session, answer.part("fetch"))
+
+
+def _watch(session: Session, answer: Answer) -> Answer:
+    progress = Progress(now=session.now, quiet=session.json_wanted)
+    pause = _FIRST_LOOK
+    try:
+        while (row := answer.part("fetch")).text("state") == "running":
+            progress.show(_step(row))
+            session.sleep(pause)
+            pause = min(2 * pause, _LOOK_EVERY)
+            answer = session.client.get(f"fetches/{segment(row.text('id'))}")
+    finally:
+        progress.end()
+    return answer
+
+
+def _step(row: Answer) -> Step:
+    return Step(
+        images=row.integer("objects_done"),
+        images_total=row.integer("objects"),
+        done=row.integer("bytes_done"),
+        total=row.integer("bytes"),
+        speed=row.number("mb_per_s"),
+    )
+
+
+def _tell_end(session: Session, row: Answer) -> None:
+    """Say how it stands; a stopped fetch is an error with the exit code of its cause."""
+    name, state = short(row.text("id")), row.text("state")
+    if state in {"failed", "paused"}:
+        raise _stopped(session, row)
+    if session.json_wanted:
+        return
+    if state == "running":
+        note(f"fetch {name} is running")
+        hint(f"see how it is doing: undisc fetches show {name}")
+        return
+    speed = f" at {row.number('mb_per_s'):.1f} MB/s" if row.number("mb_per_s") else ""
+    images = count_of(row.integer("objects"), "image")
+    note(f"fetched {images}, {size(row.integer('bytes'))}, from {_holder(row)}{speed}")
+    if study := row.text_or_none("study"):
+        click.echo(clean(study))
+        hint(f"look at it: undisc studies show {short(study)}")
+    if row.text("receipt") == "due":
+        note("the other node has not taken our receipt yet; this node tries again by itself")
+
+
+def _stopped(session: Session, row: Answer) -> CommandError:
+    name, state = short(row.text("id")), row.text("state")
+    problem = row.part_or_none("problem")
+    code = problem.text("code") if problem else state
+    sentence = problem.text("message") if problem else "no reason is known"
+    advice = str(problem.raw.get("hint") or "") if problem else ""
+    if state == "paused":
+        advice = f"go on with: undisc fetches resume {name}" + (f"; {advice}" if advice else "")
+    error = CommandError(
+        f"fetch {name} has {'failed' if state == 'failed' else 'paused'}: {sentence}",
+        exit_code=ExitCode.UNAVAILABLE if state == "paused" else exit_code_of(code),
+        code=code,
+        hint=advice,
+    )
+    session.json_wanted = False  # the fetch itself, with its problem, is on standard output already
+    return error
+
+
+def _holder(row: Answer) -> str:
+    return row.text_or_none("peer_name") or short(row.text("peer"))
+
+
+def _problem(row: Answer) -> str:
+    problem = row.part_or_none("problem")
+    return problem.text("message") if problem else ""

@@ -1,0 +1,265 @@
+"""`undisc peers`: other practices' nodes, and how far they are trusted."""
+
+from __future__ import annotations
+
+import click
+
+from undisc_admin.answer import Answer
+from undisc_admin.client import segment
+from undisc_admin.command import Group
+from undisc_admin.errors import CommandError, ExitCode
+from undisc_admin.render import Column, clean, facts, moment, short, words_in_rows
+from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
+from undisc_admin.session import Session, pass_session
+from undisc_admin.values import node_id, words
+
+_PEER = click.argument("peer")
+_EXPECT = click.option(
+    "--expect",
+    "expected_words",
+    metavar="WORDS",
+    help="The twelve words as the other administrator gave them, in quotes; asks nothing.",
+)
+_EXPECT_ID = click.option(
+    "--expect-id",
+    "expected_id",
+    metavar="HEX",
+    help="The whole node id as the other administrator gave it; asks nothing.",
+)
+
+
+@click.group(cls=Group)
+def peers() -> None:
+    """Look after the nodes of other practices.
+
+    PEER is the beginning of a node id (at least 4 hex digits) or the peer's exact name.
+    """
+
+
+@peers.command(
+    "add",
+    examples=[
+        "undisc peers add https://images.riverside.example",
+        "undisc peers add https://images.riverside.example --expect 'zoo able … yard'",
+    ],
+)
+@click.argument("url")
+@_EXPECT
+@_EXPECT_ID
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(["fetch", "offer"]),
+    help="What it may do; may be repeated. Both by default.",
+)
+@click.option("--pending", is_flag=True, help="Do not trust it yet: `undisc peers trust` does.")
+@pass_session
+def add_peer(
+    session: Session,
+    url: str,
+    expected_words: str | None,
+    expected_id: str | None,
+    scopes: tuple[str, ...],
+    pending: bool,  # noqa: FBT001 - click's flags
+) -> None:
+    """Look a node up at URL, compare its twelve words on the phone, and trust it.
+
+    The words stand for the node's id: who has other words is another node. Call the other
+    administrator on a number you know, not on one from the same message as the URL.
+    """
+    expected = _expected(expected_words, expected_id)
+    seen = session.client.post("peers/look", {"url": url})
+    _refuse_known(seen)
+    if expected or not pending:
+        _compare(seen, seen.text("node_id"), expected)
+    answer = session.client.post(
+        "peers",
+        {
+            "url": url,
+            "node_id": seen.text("node_id"),
+            "trust": not pending,
+            "scopes": list(scopes or ("fetch", "offer")),
+        },
+    )
+    _tell(session, answer)
+    if pending:
+        hint(f"it may do nothing yet: undisc peers trust {_id(answer)}")
+    else:
+        hint("the other administrator must add this node too: they read `undisc status`")
+
+
+def _refuse_known(seen: Answer) -> None:
+    known = seen.text_or_none("known")
+    if known is None:
+        return
+    advice = {
+        "trusted": "nothing is left to do",
+        "pending": f"compare its words with: undisc peers trust {short(seen.text('node_id'))}",
+        "suspended": f"trust it again with: undisc peers trust {short(seen.text('node_id'))}",
+        "revoked": "a revocation cannot be undone; the practice needs a new node identity",
+    }
+    raise CommandError(
+        f"the node at this address is known already, and {known}",
+        exit_code=ExitCode.CONFLICT,
+        code="known_peer",
+        hint=advice.get(known, ""),
+    )
+
+
+def _expected(text: str | None, identifier: str | None) -> tuple[str, ...] | str | None:
+    if text is not None and identifier is not None:
+        raise click.UsageError("--expect and --expect-id say the same thing; give one of them")
+    if text is not None:
+        return words(text)
+    return None if identifier is None else node_id(identifier)
+
+
+def _compare(node: Answer, identifier: str, expected: tuple[str, ...] | str | None) -> None:
+    """Compare a node's id with what was expected, or show its words and ask.
+
+    Raises:
+        CommandError: They differ, or the person did not say yes.
+    """
+    shown = tuple(node.texts("words"))
+    if expected is not None:
+        if expected not in (shown, identifier):
+            raise CommandError(
+                "this is another node than the expected one; nothing was changed",
+                exit_code=ExitCode.REFUSED,
+                code="wrong_node",
+                hint="check the address; if it is right, somebody else answers there",
+            )
+        return
+    note(f"{node.text('name')} at {', '.join(node.texts('urls'))}")
+    note(f"node id {identifier}")
+    note("")
+    for line in words_in_rows(shown):
+        note(line)
+    note("")
+    confirm(
+        "Does the other administrator read the same twelve words from `undisc status`?",
+        assume_yes=False,
+    )
+
+
+@peers.command("list", examples=["undisc peers list", "undisc peers list --json"])
+@pass_session
+def list_peers(session: Session) -> None:
+    """List the nodes that this node knows."""
+    answer = session.client.get("peers")
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    rows = answer.parts("peers")
+    if not rows:
+        note("this node knows no peers yet")
+        hint("add one with `undisc peers add URL`; its administrator has to be on the phone")
+        return
+    say_table(
+        [
+            Column("PEER"),
+            Column("NAME", shrinks=True),
+            Column("STATE"),
+            Column("MAY"),
+            Column("ADDRESS", shrinks=True),
+        ],
+        [
+            [
+                short(peer.text("id")),
+                peer.text("name"),
+                peer.text("state"),
+                ", ".join(peer.texts("scopes")),
+                next(iter(peer.texts("urls")), ""),
+            ]
+            for peer in rows
+        ],
+    )
+
+
+@peers.command(
+    "show", examples=["undisc peers show 'Riverside Radiology'", "undisc peers show 91c4"]
+)
+@_PEER
+@pass_session
+def show_peer(session: Session, peer: str) -> None:
+    """Show a peer, with the words of its node id."""
+    answer = session.client.get(f"peers/{segment(peer)}")
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    row = _peer(answer)
+    say(facts([("peer", row.text("id")), ("name", row.text("name")), ("state", row.text("state"))]))
+    say(["words", *words_in_rows(row.texts("words"))])
+    say(
+        facts(
+            [
+                ("may", ", ".join(row.texts("scopes"))),
+                ("addresses", ", ".join(row.texts("urls"))),
+                ("did", row.text("did")),
+                ("added", moment(row.text("added"))),
+                ("card valid until", moment(row.text_or_none("card_expires"))),
+            ]
+        )
+    )
+
+
+@peers.command("trust", examples=["undisc peers trust 91c4"])
+@_PEER
+@_EXPECT
+@_EXPECT_ID
+@pass_session
+def trust_peer(
+    session: Session, peer: str, expected_words: str | None, expected_id: str | None
+) -> None:
+    """Trust a pending or suspended peer, after comparing its twelve words."""
+    expected = _expected(expected_words, expected_id)
+    row = _peer(session.client.get(f"peers/{segment(peer)}"))
+    _compare(row, row.text("id"), expected)
+    _tell(session, session.client.post(f"peers/{segment(row.text('id'))}/trust"))
+
+
+@peers.command("suspend", examples=["undisc peers suspend 91c4"])
+@_PEER
+@pass_session
+def suspend_peer(session: Session, peer: str) -> None:
+    """Stop everything with a peer for now. `undisc peers trust` undoes it."""
+    answer = session.client.post(f"peers/{segment(peer)}/suspend")
+    _tell(session, answer)
+    hint(f"undo it with: undisc peers trust {_id(answer)}")
+
+
+@peers.command("revoke", examples=["undisc peers revoke 91c4", "undisc peers revoke 91c4 --yes"])
+@_PEER
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@pass_session
+def revoke_peer(session: Session, peer: str, yes: bool) -> None:  # noqa: FBT001 - click's flags
+    """Stop everything with a peer for good. Cannot be undone.
+
+    Running transfers stop at the next slice. What the peer has copied already cannot be called
+    back; `undisc studies show` tells for each study who confirmed a copy.
+    """
+    row = _peer(session.client.get(f"peers/{segment(peer)}"))
+    note("what this peer has copied already cannot be called back")
+    confirm(
+        f"revoke {row.text('name')} ({short(row.text('id'))})? A revocation cannot be undone, "
+        "a suspension can",
+        assume_yes=yes,
+    )
+    _tell(session, session.client.post(f"peers/{segment(row.text('id'))}/revoke"))
+
+
+def _peer(answer: Answer) -> Answer:
+    return answer.part("peer") if "peer" in answer.raw else answer
+
+
+def _id(answer: Answer) -> str:
+    return short(_peer(answer).text("id"))
+
+
+def _tell(session: Session, answer: Answer) -> None:
+    if session.json_wanted:
+        say_json(answer.raw)
+    else:
+        row = _peer(answer)
+        note(f"peer {clean(row.text('name'))} ({short(row.text('id'))}) is {row.text('state')}")
