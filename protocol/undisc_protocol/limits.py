@@ -25,6 +25,7 @@ MAX_IDENTITY_RECORD: Final = 1_024  # bytes; a record has about 330
 MAX_IDENTITY_RECORDS: Final = 256  # rotations a peer walks through, as in TUF
 MAX_STATUS_CARD: Final = 4_096  # bytes; eight addresses of 256 characters fit
 STATUS_CARD_LIFETIME: Final = 30 * 86_400  # seconds; a frozen old card ages out (TUF freeze attack)
+MAX_KIT: Final = 1_024  # bytes of a recovery kit; it has about 220
 
 # --- Capabilities (SPEC.md §4) ------------------------------------------------------------------
 
@@ -67,6 +68,9 @@ MAX_ERROR_TEXT: Final = 512  # characters of an error's message, and of its hint
 TICKET: Final = 32  # bytes, random
 TICKET_LIFETIME: Final = 600  # seconds; a longer transfer asks again
 REQUEST_LIFETIME: Final = 300  # seconds a signed request is good for
+FIRST_WAIT: Final = 1  # seconds before a broken fetch asks again; doubles with every break
+LONGEST_WAIT: Final = 60  # seconds; a holder that restarts is noticed within a minute
+MAX_BREAKS: Final = 10  # breaks in a row without anything gained, then a person decides
 SLICE: Final = 4 * 2**20  # bytes sent between two looks at revocations
 
 # --- Log (SPEC.md §7) ---------------------------------------------------------------------------
