@@ -236,6 +236,15 @@ def read_status_card(raw: bytes, *, identity: Identity, now: int) -> StatusCard:
     return card
 
 
+def read_card(raw: bytes) -> StatusCard:
+    """Read a card that was verified when it came in, whatever has become of its time.
+
+    Raises:
+        RemoteProtocolError: As `read_status_card`, without signature, owner and time.
+    """
+    return _read_card(raw)[1]
+
+
 def _read_card(raw: bytes) -> tuple[Envelope, StatusCard]:
     opened = envelope.read(raw, tag=TAG_STATUS, limit=limits.MAX_STATUS_CARD)
     fields = Fields(

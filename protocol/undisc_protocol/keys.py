@@ -106,6 +106,8 @@ def kit_key(passphrase: str, salt: bytes) -> bytes:
         passphrase: What the administrator chose; NFC text.
         salt: 16 random bytes, stored in the kit.
     """
+    if len(salt) != KIT_SALT:
+        raise LocalProtocolError("a kit's salt has 16 bytes")
     return pwhash.argon2id.kdf(
         KEY_SIZE,
         passphrase.encode(),

@@ -27,6 +27,8 @@ MAX_STATUS_CARD: Final = 4_096  # bytes; eight addresses of 256 characters fit
 STATUS_CARD_LIFETIME: Final = 30 * 86_400  # seconds; a frozen old card ages out (TUF freeze attack)
 MAX_KIT: Final = 1_024  # bytes of a recovery kit; it has about 220
 
+MAX_KIT: Final = 65_536  # characters of a recovery kit's text; a page has about 1,700
+
 # --- Capabilities (SPEC.md §4) ------------------------------------------------------------------
 
 MAX_TOKEN: Final = 4_096  # bytes of one delegation or invocation; 64 series need about 2,900

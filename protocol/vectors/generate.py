@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         differing = sorted(
             name
             for name in files.keys() | present.keys()
-            if name not in present or files.get(name) != present[name].read_text()
+            if name not in present or files.get(name) != present[name].read_text(encoding="utf-8")
         )
         for name in differing:
             print(f"differs from what its source makes: {name}")
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     for name in present.keys() - files.keys():
         present[name].unlink()
     for name, text in files.items():
-        (TARGET / name).write_text(text)
+        (TARGET / name).write_text(text, encoding="utf-8", newline="\n")
     print(f"{len(files)} vectors in {TARGET}")
     return 0
 

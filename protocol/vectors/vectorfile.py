@@ -182,7 +182,7 @@ def changed(raw: bytes, key: SignKey, change: Callable[[dict[str, Value]], objec
     return enveloped(payload, tag=tag, key=key)
 
 
-def with_fields(raw: bytes, key: SignKey, **fields: Value) -> bytes:
+def with_fields(raw: bytes, key: SignKey, /, **fields: Value) -> bytes:
     """Return an envelope with some payload fields replaced or added, properly signed again."""
     return changed(raw, key, lambda payload: payload.update(fields))
 

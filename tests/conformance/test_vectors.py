@@ -24,7 +24,7 @@ READERS = {
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_vector(path):
-    vector = vectorfile.read(path.name, path.read_text())
+    vector = vectorfile.read(path.name, path.read_text(encoding="utf-8"))
     reader = READERS[vector.what]
     if vector.expect is None:
         found = reader(vector)
