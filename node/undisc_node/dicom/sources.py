@@ -1,0 +1,96 @@
+"""Where the bytes of one instance come from: memory or a file (`services.ports.Source`)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_WINDOW = 65_536  # bytes; larger reads go straight to the caller's buffer
+
+
+@dataclass(frozen=True, slots=True)
+class BytesSource:
+    """An instance in memory, in two parts that are read as one.
+
+    Attributes:
+        head: What comes first, such as preamble and file meta information.
+        body: What follows, such as a data set exactly as received.
+    """
+
+    head: bytes
+    body: bytes | memoryview = b""
+
+    @property
+    def size(self) -> int:
+        """Size of both parts, in bytes."""
+        return len(self.head) + len(self.body)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open for reading from the first byte; neither part is copied."""
+        with io.BufferedReader(_Joined(self.head, self.body), _WINDOW) as stream:
+            yield stream
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """An instance in a file of the local disk."""
+
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Size of the file now, in bytes."""
+        return self.path.stat().st_size
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open for reading from the first byte."""
+        with self.path.open("rb") as stream:
+            yield stream
+
+
+class _Joined(io.RawIOBase):
+    """Two byte strings as one seekable stream."""
+
+    def __init__(self, head: bytes, body: bytes | memoryview) -> None:
+        super().__init__()
+        self._head = memoryview(head)
+        self._body = memoryview(body)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {
+            io.SEEK_SET: 0,
+            io.SEEK_CUR: self._at,
+            io.SEEK_END: len(self._head) + len(self._body),
+        }[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
+        if self._at < len(self._head):
+            part = self._head[self._at : self._at + len(target)]
+        else:
+            start = self._at - len(self._head)
+            part = self._body[start : start + len(target)]
+        target[: len(part)] = part
+        self._at += len(part)
+        return len(part)
