@@ -1,10 +1,11 @@
 """The recovery kit: one printable page that brings a node back (SPEC.md §3.7).
 
 It holds the recovery key, with which the node makes its next identity record, and a copy of the
-key-encryption key, without which a backup's studies stay closed. Both are sealed under a passphrase;
-whoever finds the page alone has nothing.
+key-encryption key, without which a backup's studies stay closed. Both are sealed under a
+passphrase; whoever finds the page alone has nothing.
 
-    body    =  01 ‖ salt (16) ‖ seal(kit key, node id (32) ‖ recovery key (32) ‖ key-encryption key (32))
+    secrets =  node id (32) ‖ recovery key seed (32) ‖ key-encryption key (32)
+    body    =  01 ‖ salt (16) ‖ seal(kit key, secrets), bound to 01 ‖ salt
     row     =  35 letters of the body in base32 ‖ 5 check letters
     page    =  words for people, then the rows between two marker lines
 
@@ -21,7 +22,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from textwrap import wrap
+from textwrap import fill, wrap
 from typing import Final
 
 from undisc_protocol import keys, limits
@@ -48,8 +49,7 @@ _PAGE: Final = """\
 undisc recovery kit
 ===================
 
-practice   {practice}
-made       {made}
+practice   {name}
 node id    {words}
 
 {text}
@@ -58,14 +58,15 @@ node id    {words}
 {rows}
 {end}
 """
-_TEXT: Final = (
-    "Print this page, and keep it where a thief of the server does not find it: a safe, a bank. "
-    "Keep the passphrase somewhere else. Delete the file from the server.",
-    "You need both when the server is lost, destroyed or stolen. On a new machine run "
-    "'undisc-node restore' and give it this file, or type in the rows below; spaces, line ends and "
-    "capital letters do not matter.",
-    "Check that it can be read today: 'undisc-node kit verify' asks for file and passphrase.",
-)
+_TEXT: Final = """\
+Print this page, and keep it where a thief of the server does not find it: a safe, a bank. Keep the
+passphrase somewhere else. Then delete the file.
+
+You need both when the server is lost, destroyed or stolen: on a new machine, 'undisc-node restore'
+asks for them. The rows below may be typed in by hand; spaces, line ends and capital letters do not
+matter, and a mistyped row is named.
+
+Check today that the page can be read: 'undisc-node kit verify' asks for file and passphrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,12 @@ class Kit:
         return f"Kit(node_id={self.node_id.hex()})"
 
 
-def make_kit(
-    kit: Kit, *, practice: str, made: str, passphrase: str, salt: bytes, nonce: bytes
-) -> str:
+def make_kit(kit: Kit, *, name: str, passphrase: str, salt: bytes, nonce: bytes) -> str:
     """Write a recovery kit.
 
     Args:
         kit: What it holds.
-        practice: The practice's name, for the reader; one line.
-        made: The date, for the reader, such as `2026-11-24`.
+        name: The practice's name, for the reader; one line.
         passphrase: What protects it; not empty.
         salt: 16 fresh random bytes.
         nonce: 24 fresh random bytes.
@@ -109,8 +107,8 @@ def make_kit(
     secrets = kit.node_id + kit.recovery_seed + kit.key_encryption_key
     if len(secrets) != 3 * keys.KEY_SIZE or len(salt) != keys.KIT_SALT:
         raise LocalProtocolError("a recovery kit holds three values of 32 bytes and a salt of 16")
-    if not practice.isprintable() or not made.isprintable():
-        raise LocalProtocolError("what a recovery kit says to people is one line each")
+    if not name.isprintable():
+        raise LocalProtocolError("a practice's name on a recovery kit is one line")
     sealed = keys.seal(
         _kit_key(passphrase, salt),
         secrets,
@@ -120,10 +118,9 @@ def make_kit(
     )
     words = " ".join(fingerprint_words(kit.node_id))
     return _PAGE.format(
-        practice=practice,
-        made=made,
+        name=name,
         words=("\n" + " " * 11).join(wrap(words, _LINE - 11)),
-        text="\n\n".join("\n".join(wrap(text, _LINE)) for text in _TEXT),
+        text="\n\n".join(fill(text, _LINE) for text in _TEXT.split("\n\n")),
         begin=BEGIN,
         rows="\n".join(_rows(_VERSION + salt + sealed)),
         end=END,

@@ -25,9 +25,7 @@ MAX_IDENTITY_RECORD: Final = 1_024  # bytes; a record has about 330
 MAX_IDENTITY_RECORDS: Final = 256  # rotations a peer walks through, as in TUF
 MAX_STATUS_CARD: Final = 4_096  # bytes; eight addresses of 256 characters fit
 STATUS_CARD_LIFETIME: Final = 30 * 86_400  # seconds; a frozen old card ages out (TUF freeze attack)
-MAX_KIT: Final = 1_024  # bytes of a recovery kit; it has about 220
-
-MAX_KIT: Final = 65_536  # characters of a recovery kit's text; a page has about 1,700
+MAX_KIT: Final = 65_536  # characters of a recovery kit's text; a page has about 1,100
 
 # --- Capabilities (SPEC.md §4) ------------------------------------------------------------------
 
