@@ -61,21 +61,23 @@ class SqliteCatalog:
     """The catalog of one node; safe to use from many threads.
 
     Args:
-        path: `catalog.sqlite3`; made when it is missing.
+        path: `catalog.sqlite3`.
         entropy: Names the log's origin when the catalog is new.
+        create: Make the file when it is missing. Only for a new node: beside an empty catalog, all
+            packs would look like leftovers of a crash and be swept away.
 
     Raises:
         ServiceError: It cannot be opened, or a newer undisc has written to it.
     """
 
-    def __init__(self, path: Path, *, entropy: Entropy) -> None:
+    def __init__(self, path: Path, *, entropy: Entropy, create: bool) -> None:
         self._path = path
         self._writing = threading.Lock()
         self._writer_thread: int | None = None
         self._idle: list[sqlite3.Connection] = []
         self._idle_guard = threading.Lock()
         self._closed = False
-        self._writer = open_writer(path, migrations=CATALOG).conn
+        self._writer = open_writer(path, migrations=CATALOG, create=create).conn
         with self.change() as records:
             records.log.found(entropy.random(16))
 

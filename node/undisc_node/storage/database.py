@@ -18,25 +18,29 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from undisc_node.services.errors import Conflict, Unavailable
+from undisc_node.services.errors import Conflict, NotFound, Unavailable
 from undisc_node.storage.faults import database_faults, disk_faults
 
 BUSY_MS: Final = 5_000  # how long to wait for another program, such as a backup, to let go
 _STRICT_SINCE: Final = (3, 37, 0)  # SQLite's first version with STRICT tables
 
 
-def open_writer(path: Path, *, migrations: Migrations, secure_delete: bool = False) -> Database:
-    """Open a database for writing; make it, and bring it up to date, where needed.
+def open_writer(
+    path: Path, *, migrations: Migrations, create: bool, secure_delete: bool = False
+) -> Database:
+    """Open a database for writing and bring it up to date.
 
     The connection may move between threads; the caller sees to it that one uses it at a time.
 
     Args:
         path: The file; its directory exists.
         migrations: Steps that lead from nothing to today's tables.
+        create: Make the file when it is missing.
         secure_delete: Overwrite deleted rows with zeros.
 
     Raises:
         Conflict: A newer undisc has written to it.
+        NotFound: It is missing.
         ServiceError: It cannot be opened; see `faults`.
     """
     if sqlite3.sqlite_version_info < _STRICT_SINCE:
@@ -45,7 +49,15 @@ def open_writer(path: Path, *, migrations: Migrations, secure_delete: bool = Fal
             code="sqlite_too_old",
             hint="use a Python whose sqlite3 module has SQLite 3.37 or newer",
         )
-    _make_private(path)
+    if create:
+        _make_private(path)
+    elif not path.exists():
+        raise NotFound(
+            f"{path} is missing",
+            code="database_missing",
+            hint="check that the disk is mounted and restore the file from a backup;"
+            " a node never begins anew beside old packs",
+        )
     with database_faults(path):
         connection = _connect(path)
         database = Database(connection, execute_plugins=False)

@@ -43,21 +43,26 @@ class Keyring:
     """Study keys by pack id; safe to use from many threads.
 
     Args:
-        path: `keyring.sqlite3`; made when it is missing.
+        path: `keyring.sqlite3`.
         key_encryption_key: 32 bytes that wrap every study key.
         entropy: Draws keys and nonces.
+        create: Make the file when it is missing; only for a new node.
 
     Raises:
         ServiceError: It cannot be opened, or a newer undisc has written to it.
     """
 
-    def __init__(self, path: Path, *, key_encryption_key: bytes, entropy: Entropy) -> None:
+    def __init__(
+        self, path: Path, *, key_encryption_key: bytes, entropy: Entropy, create: bool
+    ) -> None:
         self._path = path
         self._wrapping_key = key_encryption_key
         self._entropy = entropy
         self._guard = threading.Lock()
         self._unwrapped: dict[bytes, bytes] = {}
-        self._connection = open_writer(path, migrations=KEYRING, secure_delete=True).conn
+        self._connection = open_writer(
+            path, migrations=KEYRING, create=create, secure_delete=True
+        ).conn
 
     def make(self, pack: bytes) -> bytes:
         """Make the study key of a new pack; durable on return.

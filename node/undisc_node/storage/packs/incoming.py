@@ -1,0 +1,233 @@
+"""A pack that is filled from a peer: implements `ports.Incoming`.
+
+The file is laid out when objects are announced: header, room for its chunks, next header. Chunks
+then land at known places in any order, so what is there is decided by the bytes alone: a chunk is
+there if it authenticates. Nothing about progress is written down, so nothing can be wrong about it
+after a power cut. Only opened chunks are ever written.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from undisc_node.services.errors import Conflict, Damaged, NotFound
+from undisc_node.services.ports import ReadInto, Stored
+from undisc_node.storage.faults import disk_faults
+from undisc_node.storage.packs.buffers import BufferPool, ChunkBuffers
+from undisc_node.storage.packs.chunking import cipher_of, good_chunks, read_chunk
+from undisc_node.storage.packs.files import PackFiles, opened, start_writing, write_at
+from undisc_node.storage.packs.layout import PackLayout
+from undisc_protocol.errors import RemoteProtocolError, Tampered
+from undisc_protocol.pack import (
+    FrameKind,
+    IndexEntry,
+    ObjectHash,
+    ObjectHeader,
+    chunk_span,
+)
+
+
+class StagedPack:
+    """One pack being filled.
+
+    `receive` may run in several threads for different objects; the other methods are for one
+    thread, while nothing is received.
+
+    Args:
+        pack: The pack's id.
+        path: Where the file lies: staged, or already moved in place before a crash.
+        files: Moves the file in place.
+        pool: Lends chunk buffers.
+        study_key: The pack's key.
+        seal: Seals an encoded object header into a frame.
+        erase: Removes key and file.
+
+    Raises:
+        Damaged: The study header does not open.
+    """
+
+    def __init__(
+        self,
+        *,
+        pack: bytes,
+        path: Path,
+        files: PackFiles,
+        pool: BufferPool,
+        study_key: bytes,
+        seal: Callable[[FrameKind, bytes], bytes],
+        erase: Callable[[bytes], None],
+    ) -> None:
+        self._pack = pack
+        self._path = path
+        self._files = files
+        self._pool = pool
+        self._study_key = study_key
+        self._seal = seal
+        self._erase = erase
+        self._entries: dict[bytes, IndexEntry] = {}
+        self._complete: set[bytes] = set()
+        self._guard = threading.Lock()
+        self._end = self._read_layout()
+
+    @property
+    def pack(self) -> bytes:
+        """The pack's id."""
+        return self._pack
+
+    def objects(self) -> Sequence[Stored]:
+        """List every object that was announced, in order."""
+        return [Stored(entry.header, entry.extent_at) for entry in self._entries.values()]
+
+    def complete(self) -> frozenset[bytes]:
+        """Ids of objects whose every chunk is there and whose hash is right."""
+        with opened(self._path) as descriptor, self._pool.borrow() as buffers:
+            for object_id, entry in self._entries.items():
+                if (
+                    object_id not in self._complete
+                    and self._good(descriptor, entry, buffers) == entry.header.chunks
+                ):
+                    self._complete.add(object_id)
+        return frozenset(self._complete)
+
+    def whole_chunks(self, object_id: bytes) -> int:
+        """Number of good chunks at the start of an incomplete object."""
+        entry = self._entry(object_id)
+        with opened(self._path) as descriptor, self._pool.borrow() as buffers:
+            return self._good(descriptor, entry, buffers)
+
+    def announce(self, headers: Sequence[ObjectHeader]) -> None:
+        """Make room for objects that are not announced yet; durable on return.
+
+        Raises:
+            Tampered: An announced object has another key, size or hash now.
+            DiskFull: No room.
+        """
+        fresh: dict[bytes, IndexEntry] = {}
+        position = self._end
+        with opened(self._path, writable=True) as descriptor, disk_faults(self._path):
+            os.ftruncate(descriptor, self._end)  # what a crash left behind the last good header
+            for header in headers:
+                known = self._entries.get(header.id) or fresh.get(header.id)
+                if known is not None:
+                    _same_object(known.header, header)
+                    continue
+                frame = self._seal(FrameKind.OBJECT, header.encode())
+                entry = IndexEntry(position, position + len(frame), header)
+                write_at(descriptor, [frame], position)
+                position = entry.extent_at + header.stored
+                fresh[header.id] = entry
+            os.ftruncate(descriptor, position)
+            os.fsync(descriptor)
+        self._entries |= fresh
+        self._end = position
+
+    def receive(self, object_id: bytes, first_chunk: int, read_into: ReadInto) -> None:
+        """Take an object's chunks from `first_chunk` on, verify each, then the hash of the whole.
+
+        Args:
+            object_id: An announced object.
+            first_chunk: How many of its chunks are here already.
+            read_into: Gives the ciphertext; asked for exactly one chunk at a time.
+
+        Raises:
+            Tampered: A chunk or the hash is wrong; the object counts as not there.
+            Damaged: A chunk before `first_chunk` is not here after all.
+            DiskFull: No room.
+        """
+        entry = self._entry(object_id)
+        with self._guard:
+            self._complete.discard(object_id)
+        with opened(self._path, writable=True) as descriptor, self._pool.borrow() as buffers:
+            self._receive(descriptor, entry, buffers, first_chunk, read_into)
+        with self._guard:
+            self._complete.add(object_id)
+
+    def publish(self) -> int:
+        """Make everything durable and move the pack in place; return its length in bytes.
+
+        Raises:
+            Conflict: An object is not known to be complete: receive it, or ask `complete`.
+        """
+        if len(self._complete) < len(self._entries):
+            raise Conflict("a pack with missing objects cannot be published")
+        with opened(self._path, writable=True) as descriptor, disk_faults(self._path):
+            os.ftruncate(descriptor, self._end)
+            os.fsync(descriptor)
+        self._files.publish(self._pack)
+        self._path = self._files.published(self._pack)
+        return self._end
+
+    def discard(self) -> None:
+        """Remove the file and the study key."""
+        self._erase(self._pack)
+
+    def _receive(
+        self,
+        descriptor: int,
+        entry: IndexEntry,
+        buffers: ChunkBuffers,
+        first_chunk: int,
+        read_into: ReadInto,
+    ) -> None:
+        header, cipher, hasher = entry.header, cipher_of(entry.header), ObjectHash()
+        for number in range(first_chunk):
+            with disk_faults(self._path):
+                hasher.update(self._earlier(descriptor, entry, number, buffers))
+        for number in range(first_chunk, header.chunks):
+            span = chunk_span(header.size, number)
+            sealed = buffers.sealed[: span.length]
+            read_into(sealed)
+            last = number == header.chunks - 1
+            length = cipher.open_into(number, sealed, buffers.plain, last=last)
+            hasher.update(buffers.plain[:length])
+            with disk_faults(self._path):
+                write_at(descriptor, [sealed], entry.extent_at + span.offset)
+                start_writing(descriptor, entry.extent_at + span.offset, span.length)
+        if hasher.digest() != header.hash:
+            raise Tampered("the hash of a received object is wrong")
+
+    def _earlier(
+        self, descriptor: int, entry: IndexEntry, number: int, buffers: ChunkBuffers
+    ) -> memoryview:
+        try:
+            return read_chunk(descriptor, entry, cipher_of(entry.header), number, buffers)
+        except Tampered:
+            raise Damaged(
+                "a chunk that was received earlier is not in the staged pack any more"
+            ) from None
+
+    def _good(self, descriptor: int, entry: IndexEntry, buffers: ChunkBuffers) -> int:
+        with disk_faults(self._path):
+            return good_chunks(descriptor, entry, buffers)
+
+    def _entry(self, object_id: bytes) -> IndexEntry:
+        entry = self._entries.get(object_id)
+        if entry is None:
+            raise NotFound("the object was not announced")
+        return entry
+
+    def _read_layout(self) -> int:
+        """Find the announced objects; return where the last of them ends.
+
+        An announcement that a crash cut short ends in a header that does not open, or in an object
+        without room: it and what follows was never durable, and is announced again.
+        """
+        with opened(self._path) as descriptor, disk_faults(self._path):
+            size = os.fstat(descriptor).st_size
+            layout = PackLayout(descriptor, self._pack, self._study_key, size)
+            _, end = layout.study_header()
+            try:
+                for entry in layout.walk(end):
+                    self._entries[entry.header.id] = entry
+                    end = entry.extent_at + entry.header.stored
+            except (RemoteProtocolError, Damaged):
+                pass
+        return end
+
+
+def _same_object(known: ObjectHeader, now: ObjectHeader) -> None:
+    if (known.key, known.codec, known.size, known.hash) != (now.key, now.codec, now.size, now.hash):
+        raise Tampered("the holder describes an object otherwise than before")
