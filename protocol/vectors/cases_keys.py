@@ -6,13 +6,19 @@ from collections.abc import Iterator
 
 from nacl.bindings import crypto_core_ed25519_add
 from nacl.public import PrivateKey
-from vectorfile import NOW, Vector, fixed, fixed_key
+from vectorfile import Vector, fixed, fixed_key
 
 from undisc_protocol import keys, link
 from undisc_protocol.did import encode_did, fingerprint_words
-from undisc_protocol.errors import BadFields, BadKey, CannotOpen, Malformed, RemoteProtocolError
-from undisc_protocol.identity import NodeId
-from undisc_protocol.kit import Kit, write_kit
+from undisc_protocol.errors import (
+    BadFields,
+    BadKey,
+    CannotOpen,
+    Malformed,
+    Oversize,
+    RemoteProtocolError,
+)
+from undisc_protocol.kit import BEGIN, END, Kit, make_kit
 
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _FIELD = 2**255 - 19
@@ -231,32 +237,46 @@ def _links() -> Iterator[Vector]:
 
 
 def _kits() -> Iterator[Vector]:
-    made = Kit(NodeId(fixed("node")), fixed("recovery"), fixed("kek"), NOW)
+    made = Kit(fixed("node"), fixed("recovery"), fixed("kek"))
     salt, nonce = fixed("kit salt", 16), fixed("kit nonce", 24)
-    raw = write_kit(made, "Grüße aus dem Keller", salt=salt, nonce=nonce)
-    decomposed = "Gru\u0308ße aus dem Keller"
+    passphrase = "Gr\u00fc\u00dfe aus dem Keller"  # noqa: S105 - of a vector
+    written = make_kit(made, name="Radiologie", passphrase=passphrase, salt=salt, nonce=nonce)
+    rows = written[written.index(BEGIN) : written.index(END) + len(END)]
+    page = f"what the page says to people\n\n{rows}\n"
+    copied = "\r\n".join(
+        line.lower().replace(" ", "").replace("o", "0").replace("i", "1").replace("b", "8")
+        if line not in (BEGIN, END) else line
+        for line in rows.splitlines()
+    )  # fmt: skip
 
     def case(
         row: str,
         name: str,
         error: type[RemoteProtocolError] | None,
         comment: str,
-        content: bytes,
-        passphrase: str,
+        text: str,
+        words: str = passphrase,
     ) -> Vector:
-        results = {} if error else {
-            "node": made.node_id.hex(), "recovery": made.recovery_seed.hex(),
-            "kek": made.key_encryption_key.hex(),
-        }  # fmt: skip
         return Vector(
             section="3.7", row=row, name=name, what="kit", expect=error, comment=comment,
-            headers={"passphrase": passphrase}, parts={"bytes": content}, results=results,
+            headers={"passphrase": words}, parts={"text": text.encode()},
+            results={} if error else {
+                "node": made.node_id.hex(), "recovery": made.recovery_seed.hex(),
+                "kek": made.key_encryption_key.hex(),
+            },
         )  # fmt: skip
 
-    yield case("A1", "opened", None, "a passphrase typed in decomposed form", raw, decomposed)
-    yield case("R01", "no-magic", Malformed, "other bytes in front", b"x" + raw[1:], decomposed)
-    yield case("R01", "cut", Malformed, "cut off before the sealed part", raw[:24], decomposed)
-    yield case("R01", "large", Malformed, "more than 1,024 bytes", raw + bytes(1024), decomposed)
-    yield case("R02", "other-passphrase", CannotOpen, "another passphrase", raw, "Grüße")
-    changed = raw[:-1] + bytes((raw[-1] ^ 1,))
-    yield case("R02", "changed", CannotOpen, "one bit changed", changed, decomposed)
+    yield case("A1", "page", None, "the whole page", page)
+    yield case(
+        "A2", "copied", None, "copied by hand without spaces, 0 for O, 1 for I, 8 for B", copied
+    )
+    decomposed = "Gru\u0308\u00dfe aus dem Keller"
+    yield case("A3", "decomposed", None, "the passphrase from another keyboard", rows, decomposed)
+    yield case("R01", "large", Oversize, "far more text than a page", rows + " " * 65_536)
+    yield case("R02", "no-rows", Malformed, "a page without the rows", page[: page.index(BEGIN)])
+    first = rows.splitlines()[1]
+    turned = first[1] + first[0] + first[2:]
+    yield case("R02", "mistyped", Malformed, "two letters swapped", rows.replace(first, turned))
+    cut = "\n".join(line for line in rows.splitlines() if line != rows.splitlines()[-2])
+    yield case("R02", "row-missing", Malformed, "the last row is missing", cut)
+    yield case("R03", "other-passphrase", CannotOpen, "another passphrase", rows, "Gr\u00fc\u00dfe")

@@ -6,7 +6,7 @@ from undisc_protocol import dagcbor, keys, link
 from undisc_protocol.capability import envelope
 from undisc_protocol.did import Did, decode_did, fingerprint_words
 from undisc_protocol.identity import read_identity, read_node_document, read_status_card
-from undisc_protocol.kit import read_kit
+from undisc_protocol.kit import open_kit
 
 
 def read_dagcbor(vector):
@@ -31,7 +31,7 @@ def read_words(vector):
 
 
 def derive_key(vector):
-    secret = vector.parts["secret"]
+    secret = vector.parts.get("secret", b"")
     match vector.headers["derive"]:
         case "box":
             box = keys.box_key(secret)
@@ -96,8 +96,8 @@ def read_document(vector):
     return {"node": document.identity.node_id.hex(), "name": document.card.name}
 
 
-def open_kit(vector):
-    kit = read_kit(vector.parts["bytes"], vector.headers["passphrase"])
+def read_kit(vector):
+    kit = open_kit(vector.parts["text"].decode(), vector.headers["passphrase"])
     return {
         "node": kit.node_id.hex(),
         "recovery": kit.recovery_seed.hex(),
@@ -116,5 +116,5 @@ READERS = {
     "identity": read_records,
     "status": read_card,
     "node-document": read_document,
-    "kit": open_kit,
+    "kit": read_kit,
 }
