@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Final
 
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # Unicode categories
@@ -157,8 +158,8 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Show a time span as minutes and seconds, with hours where there are any."""
-    whole = max(0, round(seconds))
+    """Show a time span as minutes and begun seconds, with hours where there are any."""
+    whole = max(0, ceil(seconds))
     hours, rest = divmod(whole, 3600)
     minutes, rest = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -25,9 +25,20 @@ PEER_ID = "91c4d5e6" + "0" * 56
 GRANT_ID = "8d10aa01" + "0" * 56
 SHARE_ID = "5b77bb02" + "0" * 56
 FETCH_ID = "77abcc03" + "0" * 24
-WORDS = (
-    "zoo able acid actor adapt adult agree alarm album alert alien alley".split()  # twelve
-)
+WORDS = [
+    "zoo",
+    "able",
+    "acid",
+    "actor",
+    "adapt",
+    "adult",
+    "agree",
+    "alarm",
+    "album",
+    "alert",
+    "alien",
+    "alley",
+]  # twelve
 DID = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
 OFFER = base64.b64encode(b"the bytes of an offer").decode()
 
@@ -199,7 +210,8 @@ class Asked:
         return json.loads(self.body)
 
 
-Said = Callable[[Asked], tuple[int, bytes | Mapping[str, Any]]]
+Said = Callable[[Asked], tuple[int, bytes | Mapping[str, Any]] | None]
+"""Status and body; None breaks the connection off."""
 
 
 def error(code: str, message: str, hint: str = "") -> dict[str, Any]:
@@ -232,8 +244,8 @@ class FakeAdmin:
         """List method and path of every request."""
         return [(asked.method, asked.path) for asked in self.asked]
 
-    def answer(self, asked: Asked) -> tuple[int, bytes | Mapping[str, Any]]:
-        """Return what to say to a request."""
+    def answer(self, asked: Asked) -> tuple[int, bytes | Mapping[str, Any]] | None:
+        """Return what to say to a request; None to say nothing and break off."""
         self.asked.append(asked)
         said = self._said.get((asked.method, asked.path))
         if said:
@@ -314,7 +326,11 @@ def _handler(fake: FakeAdmin) -> type[BaseHTTPRequestHandler]:
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             asked = Asked(self.command, url.path.removeprefix(prefix), query, body)
-            status, said = fake.answer(asked)
+            answer = fake.answer(asked)
+            if answer is None:
+                self.close_connection = True
+                return
+            status, said = answer
             raw = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(raw)))

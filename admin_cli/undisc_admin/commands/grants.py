@@ -26,7 +26,7 @@ from undisc_admin.commands.capabilities import (
 )
 from undisc_admin.commands.copies import receipts_of, tell_copies
 from undisc_admin.files import NewFile, encode_link, new_file
-from undisc_admin.render import Column, clean, facts, moment, short
+from undisc_admin.render import Column, clean, count_of, facts, moment, short
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
 from undisc_admin.values import end_of, offer_name, rfc3339
@@ -251,7 +251,7 @@ def revoke_grant(session: Session, grant: str, yes: bool) -> None:  # noqa: FBT0
     row = detail.part("grant")
     tell_copies(receipts_of(session, segment(row.text("study"))))
     active = [share for share in detail.parts("shares") if share.text("state") == "active"]
-    also = f" and {len(active)} active shares on it" if active else ""
+    also = f" and {count_of(len(active), 'active share')} on it" if active else ""
     confirm(
         f"revoke grant {short(row.text('id'))} to {recipient(row)}{also}? This cannot be undone",
         assume_yes=yes,

@@ -30,26 +30,25 @@ def status(session: Session) -> None:
 def _lines(answer: Answer) -> list[str]:
     doors, log = answer.part("listeners"), answer.part("log")
     name = answer.text("name") + ("  (demo: not for patients' data)" if answer.flag("demo") else "")
-    return [
-        *facts([("node", name), ("node id", answer.text("node_id")), ("did", answer.text("did"))]),
-        "words",
-        *words_in_rows(answer.texts("words")),
-        *facts(
-            [
-                ("addresses", ", ".join(answer.texts("urls"))),
-                ("public", _door(doors, "public")),
-                ("internal", _door(doors, "internal")),
-                ("dicom", _door(doors, "dicom")),
-                ("home", answer.text("home")),
-                ("version", answer.text("version")),
-                ("studies", _studies(answer.part("studies"))),
-                ("peers", _counts(answer.part("peers"), ("trusted", "pending", "suspended"))),
-                ("log", f"{count_of(log.integer('size'), 'event')}, root {log.text('root')}"),
-                ("disk", f"{size(answer.integer('disk_free'))} free"),
-                ("recovery kit", "read back" if answer.flag("kit_verified") else "not read back"),
-            ]
-        ),
-    ]
+    lines = facts(
+        [
+            ("node", name),
+            ("node id", answer.text("node_id")),
+            ("did", answer.text("did")),
+            ("addresses", ", ".join(answer.texts("urls"))),
+            ("public", _door(doors, "public")),
+            ("internal", _door(doors, "internal")),
+            ("dicom", _door(doors, "dicom")),
+            ("home", answer.text("home")),
+            ("version", answer.text("version")),
+            ("studies", _studies(answer.part("studies"))),
+            ("peers", _counts(answer.part("peers"), ("trusted", "pending", "suspended"))),
+            ("log", f"{count_of(log.integer('size'), 'event')}, root {log.text('root')}"),
+            ("disk", f"{size(answer.integer('disk_free'))} free"),
+            ("recovery kit", "read back" if answer.flag("kit_verified") else "not read back"),
+        ]
+    )
+    return [*lines[:2], "words", *words_in_rows(answer.texts("words")), *lines[2:]]
 
 
 def _door(doors: Answer, name: str) -> str:

@@ -1,0 +1,73 @@
+"""`undisc status` and `undisc log` as a person reads them."""
+
+from __future__ import annotations
+
+import json
+
+from support import fake_admin as fake
+from support.fake_admin import EVENT, STATUS, error
+
+
+def test_status_shows_the_words_in_rows_that_can_be_read_out(undisc):
+    shown = undisc("status").stdout
+
+    assert "   1 zoo         2 able        3 acid        4 actor\n" in shown
+    assert "3 active, 1 held (1 still growing)" in shown
+    assert "52.5 GB free" in shown
+    assert "dicom         closed" in shown
+
+
+def test_status_says_what_needs_the_administrator(undisc, node):
+    node.say("GET", "status", {**STATUS, "kit_verified": False})
+
+    said = undisc("status").stderr
+
+    assert "hint: 2 arrivals wait for your decision: undisc studies list --state held" in said
+    assert "recovery kit" in said
+
+
+def test_the_log_is_a_table_oldest_first(undisc, node):
+    erased = {"number": 6, "erased": True}
+    node.say("GET", "log", {"events": [EVENT, erased]})
+
+    assert undisc("log").stdout.splitlines() == [
+        "NO  WHEN              EVENT          OUTCOME  WHO  WHAT        WHY",
+        " 6                    (erased)",
+        " 7  2026-11-24 05:40  grant.created  ok       ada  study 3f2a  second opinion",
+    ]
+
+
+def test_following_asks_for_what_came_after_the_last_event_until_interrupted(undisc, node):
+    node.say("GET", "log", {"events": [EVENT]})
+    node.say("GET", "log", {"events": []})
+    node.say("GET", "log", {"events": [{**EVENT, "number": 8}]})
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    done = undisc("log", "--follow", "--json", sleep=nap)
+
+    assert done.exit_code == 130
+    assert [json.loads(line)["number"] for line in done.stdout.splitlines()] == [7, 8]
+    assert [asked.query.get("after") for asked in node.asked] == [None, "7", "7"]
+
+
+def test_a_changed_log_is_exit_code_9(undisc, node):
+    damaged = error("log_damaged", "line 12 of the log was changed", "keep the database as it is")
+    node.say("POST", "log/verify", damaged, status=500)
+
+    done = undisc("log", "verify")
+
+    assert done.exit_code == 9
+    assert done.stderr.startswith("error: line 12 of the log was changed\nhint: keep")
+
+
+def test_a_sound_log_says_how_far_the_proof_reaches(undisc):
+    done = undisc("log", "verify")
+
+    assert fake.STATUS["log"]["root"] in done.stdout
+    assert "1,234 events: the log adds up to its root" in done.stderr
+    assert "compare with theirs" in done.stderr
