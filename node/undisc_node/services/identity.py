@@ -10,7 +10,13 @@ from nacl.public import PrivateKey
 from undisc_node.services.ports import Catalog, Clock
 from undisc_protocol import limits
 from undisc_protocol.did import Did, fingerprint_words
-from undisc_protocol.identity import NodeId, StatusCard, node_document, sign_status_card
+from undisc_protocol.identity import (
+    Identity,
+    NodeId,
+    StatusCard,
+    node_document,
+    sign_status_card,
+)
 from undisc_protocol.keys import SignKey
 
 _CARD_LIFETIME = limits.STATUS_CARD_LIFETIME // 2  # seconds; refreshed long before it ends
@@ -23,8 +29,7 @@ class OwnIdentity:
     Attributes:
         key: The current node key.
         box: The X25519 key that opens requests.
-        records: Identity records as signed, first to current.
-        id: Node id, 32 bytes.
+        identity: The node id and the signed records behind it.
         name: The practice's name.
         urls: Public addresses that go into the status card.
         demo: Whether the node was made for demonstrations only.
@@ -32,16 +37,20 @@ class OwnIdentity:
 
     key: SignKey
     box: PrivateKey
-    records: tuple[bytes, ...]
-    id: NodeId
+    identity: Identity
     name: str
     urls: tuple[str, ...]
     demo: bool
 
     @property
+    def id(self) -> NodeId:
+        """The node id, 32 bytes."""
+        return self.identity.node_id
+
+    @property
     def names(self) -> frozenset[Did]:
         """Every did:key this node answers to."""
-        return frozenset({self.key.did})
+        return self.identity.dids
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -76,7 +85,7 @@ class Cards:
         now = seq // 1000
         card = StatusCard(
             node_id=self._own.id,
-            number=len(self._own.records) - 1,
+            number=self._own.identity.number,
             seq=seq,
             name=self._own.name,
             urls=self._own.urls,
@@ -89,4 +98,4 @@ class Cards:
 
     def document(self) -> bytes:
         """Return identity records and a fresh card, as another node asks for them."""
-        return node_document(self._own.records, self.card())
+        return node_document(self._own.identity.records, self.card())

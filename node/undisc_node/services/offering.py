@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undisc_protocol.offer import sign_offer
-
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.ports import Clock
+from undisc_protocol.capability.delegation import read_delegation
+from undisc_protocol.offer import sign_offer
 
 
 class Offering:
@@ -36,8 +36,9 @@ class Offering:
         """
         return sign_offer(
             self._own.key,
-            records=self._own.records,
+            holder=self._own.identity,
             card=self._cards.card(),
-            proofs=tuple(proofs),
+            proofs=proofs,
+            to=read_delegation(proofs[-1]).audience,
             at=self._clock.now_ms() // 1000,
         )

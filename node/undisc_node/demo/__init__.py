@@ -1,0 +1,1 @@
+"""The demonstration: a study crosses between two real nodes on this machine."""

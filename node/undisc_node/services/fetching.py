@@ -1,0 +1,193 @@
+"""Bringing studies from peers: start, resume, watch (SPEC.md §6.8).
+
+The administrator hands over an offer; the rest happens in the background, survives breaks and
+restarts, and ends with a study that is whole or with a reason. `fetch_run` does one attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event, Lock
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal
+from undisc_node.services.errors import Conflict, NotFound, Refused
+from undisc_node.services.fetch_run import FetchRun
+from undisc_node.services.fetch_world import FetchWorld, Progress
+from undisc_node.services.finding import by_prefix
+from undisc_node.services.model import Fetch, FetchState, Peer, PeerState
+from undisc_node.services.peering import Peering
+from undisc_protocol.errors import WrongAudience
+from undisc_protocol.identity import NodeDocument
+from undisc_protocol.offer import Offer, read_offer
+
+PARALLEL = 2
+"""Fetches that run at once; each uses two connections."""
+
+
+class Fetching:
+    """Brings studies from peers.
+
+    Args:
+        world: What a run needs.
+        peering: Takes over newer status cards.
+        journal: The log.
+    """
+
+    def __init__(self, *, world: FetchWorld, peering: Peering, journal: Journal) -> None:
+        self._world = world
+        self._peering = peering
+        self._journal = journal
+        self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch")
+        self._runs: dict[bytes, tuple[FetchRun, Future[None]]] = {}
+        self._stop = Event()
+        self._lock = Lock()
+
+    def start(self, offer: bytes, actor: str) -> Fetch:
+        """Begin to fetch what an offer names.
+
+        Args:
+            offer: The offer as received.
+            actor: Who asked for it.
+
+        Returns:
+            The new fetch, or the one that is already running for this capability.
+
+        Raises:
+            RemoteProtocolError: The offer is not valid.
+            Refused: It is for another recipient, or the holder is not a trusted peer.
+        """
+        read = read_offer(offer, now=self._world.clock.now_ms() // 1000)
+        if read.to not in self._world.own.names:
+            raise WrongAudience("the offer names another recipient than this node")
+        self._peering.refresh(
+            self._trusted(read), NodeDocument(read.holder, read.card, read.card_bytes)
+        )
+        with self._lock:
+            running = self._already(read)
+            if running is not None:
+                return running
+            fetch = Fetch(
+                id=self._world.entropy.random(16),
+                peer=read.holder.node_id,
+                offer=offer,
+                pack=None,
+                study=None,
+                state=FetchState.RUNNING,
+                problem="",
+                capability=read.capability.signed_hash,
+                objects=0,
+                size=0,
+                elapsed_ms=0,
+                created_ms=self._world.clock.now_ms(),
+                ended_ms=None,
+                receipt_due=False,
+            )
+            with self._world.catalog.change() as records:
+                records.fetches.put(fetch)
+                self._journal.note(
+                    records,
+                    "fetch.asked",
+                    who=auditing.user(actor),
+                    what=[
+                        auditing.about_security("peer", fetch.peer),
+                        auditing.about_security("capability", fetch.capability),
+                    ],
+                )
+            self._submit(fetch)
+            return fetch
+
+    def _trusted(self, offer: Offer) -> Peer:
+        with self._world.catalog.look() as records:
+            peer = records.peers.get(offer.holder.node_id)
+        if peer is None or peer.state is not PeerState.TRUSTED:
+            address = next(iter(offer.card.urls), "ADDRESS")
+            raise Refused(
+                f"the offer comes from '{offer.card.name}', which is not a trusted peer",
+                code="peer_not_trusted",
+                hint=f"compare the words with its administrator: undisc peers add {address}",
+            )
+        return peer
+
+    def _already(self, offer: Offer) -> Fetch | None:
+        with self._world.catalog.look() as records:
+            for fetch in records.fetches.list():
+                same = fetch.capability == offer.capability.signed_hash
+                if same and fetch.state is FetchState.RUNNING:
+                    return fetch
+        return None
+
+    def _submit(self, fetch: Fetch) -> None:
+        run = FetchRun(self._world, fetch, self._stop)
+        self._runs[fetch.id] = (run, self._pool.submit(run.drive))
+
+    def resume(self, fetch_id: bytes, actor: str) -> Fetch:
+        """Continue a paused fetch, or send a receipt that is still due; a running one runs on.
+
+        Raises:
+            NotFound: No such fetch.
+            Conflict: It failed or is done.
+        """
+        del actor  # resuming takes no decision: the fetch was asked for, and logged, before
+        with self._lock:
+            with self._world.catalog.look() as records:
+                fetch = records.fetches.get(fetch_id)
+            if fetch is None:
+                raise NotFound("no such fetch")
+            known = self._runs.get(fetch_id)
+            if known is not None and not known[1].done():
+                return fetch
+            if fetch.state is FetchState.FAILED or (
+                fetch.state is FetchState.DONE and not fetch.receipt_due
+            ):
+                raise Conflict(
+                    f"the fetch is {fetch.state}",
+                    code="fetch_ended",
+                    hint="fetch the offer again to start anew",
+                )
+            if fetch.state is FetchState.PAUSED:
+                fetch = replace(fetch, state=FetchState.RUNNING, problem="")
+                with self._world.catalog.change() as records:
+                    records.fetches.put(fetch)
+            self._submit(fetch)
+            return fetch
+
+    def resume_all(self) -> int:
+        """Continue what a stop or a crash interrupted; return how many fetches that were."""
+        with self._world.catalog.look() as records:
+            interrupted = [
+                fetch
+                for fetch in records.fetches.list()
+                if fetch.state is FetchState.RUNNING or fetch.receipt_due
+            ]
+        for fetch in interrupted:
+            self.resume(fetch.id, "")
+        return len(interrupted)
+
+    def find(self, prefix: str) -> Fetch:
+        """Return a fetch by a unique beginning of its id."""
+        return by_prefix(prefix, self.list(), "fetch")
+
+    def list(self) -> Sequence[Fetch]:
+        """List fetches, newest first."""
+        with self._world.catalog.look() as records:
+            return records.fetches.list()
+
+    def progress(self, fetch_id: bytes) -> Progress:
+        """Return how far a fetch has come."""
+        with self._lock:
+            known = self._runs.get(fetch_id)
+        if known is not None:
+            return known[0].progress()
+        with self._world.catalog.look() as records:
+            fetch = records.fetches.get(fetch_id)
+        if fetch is None:
+            raise NotFound("no such fetch")
+        return Progress.of_ended(fetch)
+
+    def stop(self) -> None:
+        """Stop every run at its next chunk and wait for it; they continue after the next start."""
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,413 @@
+"""Giving to other nodes: answer a fetch, hand out bytes, take receipts (SPEC.md §6).
+
+A request is verified by `undisc_protocol`; this module looks up the rows that the verification
+asks for, and turns a good request into a ticket. Replay, ticket, log row and first use of a share
+are one change: a crash leaves either all of them or none. Ciphertext goes out in slices, and before
+each of them the ticket is looked at again, so a revocation bites within a slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import BinaryIO
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.contents import Contents, Located
+from undisc_node.services.errors import ServiceError
+from undisc_node.services.identity import OwnIdentity
+from undisc_node.services.model import (
+    Extent,
+    PeerState,
+    Receipt,
+    Study,
+    StudyState,
+    Ticket,
+)
+from undisc_node.services.ports import Catalog, Clock, Entropy, Packs, Records, Reply
+from undisc_node.services.sharing import note_share, share_row
+from undisc_protocol import limits
+from undisc_protocol.answer import request_hash, sign_refusal
+from undisc_protocol.capability.chain import Claim, Standing, check_standing, verify_chain
+from undisc_protocol.errors import (
+    BadTicket,
+    Busy,
+    NotGranted,
+    OutsideExtent,
+    OutsidePolicy,
+    RemoteProtocolError,
+    Replayed,
+    StudyUnavailable,
+    WrongAudience,
+)
+from undisc_protocol.exchange import Granted, Request, make_answer, read_request
+from undisc_protocol.identity import Identity
+from undisc_protocol.keys import KEY_SIZE
+from undisc_protocol.manifest import Manifest, ManifestObject, ManifestStudy
+from undisc_protocol.receipt import acknowledge, open_receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A run of ciphertext in a pack file, at most `limits.SLICE` long."""
+
+    file: BinaryIO
+    offset: int
+    length: int
+
+
+class Serving:
+    """Answers fetches and receipts, and opens streams.
+
+    Args:
+        catalog: Rows.
+        packs: Bytes.
+        contents: What is inside studies.
+        journal: The log.
+        refusals: Counts what is refused before a chain is accepted.
+        clock: Time.
+        entropy: Tickets.
+        own: Who we are.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        packs: Packs,
+        contents: Contents,
+        journal: Journal,
+        refusals: Refusals,
+        clock: Clock,
+        entropy: Entropy,
+        own: OwnIdentity,
+    ) -> None:
+        self._catalog = catalog
+        self._packs = packs
+        self._contents = contents
+        self._journal = journal
+        self._refusals = refusals
+        self._clock = clock
+        self._entropy = entropy
+        self._own = own
+
+    def _now(self) -> int:
+        return self._clock.now_ms() // 1000
+
+    # --- Fetch ----------------------------------------------------------------------------------
+
+    def answer_fetch(self, body: bytes) -> Reply:
+        """Answer a request for a study (SPEC.md §6.2, §6.3).
+
+        Args:
+            body: The HTTP body as received.
+
+        Returns:
+            A sealed answer, or a signed refusal; never raises for what a stranger sent.
+        """
+        try:
+            return Reply(200, self._granted(body))
+        except RemoteProtocolError as problem:
+            return self._refusal(body, problem)
+        except ServiceError:
+            return self._refusal(body, Busy("the node cannot read this study at the moment"))
+
+    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
+        self._refusals.count(problem)
+        signed = sign_refusal(
+            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        )
+        return Reply(problem.status, signed)
+
+    def _granted(self, body: bytes) -> bytes:
+        now = self._now()
+        request = read_request(body, box=self._own.box, own=self._own.id, now=now)
+        claim = verify_chain(request.invocation, request.proofs, own=self._own.names, now=now)
+        # A node speaks for itself: nobody can spend an invocation that another node has signed.
+        if claim.audience != request.sender.key:
+            raise WrongAudience("the capability names another recipient than the asking node")
+        with self._catalog.look() as records:
+            try:
+                self._check_rows(records, claim, request.sender)
+            except RemoteProtocolError as problem:
+                refused: RemoteProtocolError | None = problem
+            else:
+                refused = None
+        if refused is not None:
+            self._log_refused(claim, request, refused)
+            raise refused
+        manifest, extents = self._manifest(claim, request)
+        secret = self._entropy.random(limits.TICKET)
+        ticket = Ticket(
+            hash=sha256(secret).digest(),
+            peer=request.sender.node_id,
+            study=claim.study,
+            grant=claim.grant_id,
+            share=claim.share_id,
+            invocation=claim.invocation_id,
+            manifest=manifest.hash,
+            extents=extents,
+            expires_ms=self._clock.now_ms() + limits.TICKET_LIFETIME * 1000,
+        )
+        self._keep(claim, request, ticket)
+        at = self._now()
+        return make_answer(
+            self._own.key,
+            Granted(manifest, secret, at, at + limits.TICKET_LIFETIME),
+            request=request.hash,
+            invocation=claim.invocation.cid,
+            reply_to=claim.invocation.arguments.key,
+            ephemeral=self._entropy.random(KEY_SIZE),
+        )
+
+    def _check_rows(self, records: Records, claim: Claim, asker: Identity) -> Study:
+        """Step 12 of the verification (SPEC.md §4.4)."""
+        grant = records.grants.get(claim.grant_id)
+        share = records.shares.get(claim.share_id) if claim.share_id else None
+        study = records.studies.get(claim.study)
+        peer = records.peers.get(asker.node_id)
+        standing = Standing(
+            recipient_trusted=peer is not None
+            and peer.state is PeerState.TRUSTED
+            and "fetch" in peer.scopes,
+            recipient_revoked=peer is not None and peer.state is PeerState.REVOKED,
+            grant_known=grant is not None,
+            grant_revoked=grant is not None and grant.revoked_ms is not None,
+            grant_created=grant.created_ms // 1000 if grant else 0,
+            share_revoked=share is not None and share.revoked_ms is not None,
+            study_active=study is not None and study.state is StudyState.ACTIVE,
+            unlocked=True,  # this version makes no protected shares
+        )
+        check_standing(claim.permission, standing, now=self._now())
+        if study is None:
+            raise StudyUnavailable("the study is not available")
+        return study
+
+    def _log_refused(self, claim: Claim, request: Request, problem: RemoteProtocolError) -> None:
+        with self._catalog.change() as records:
+            # A replayed message must not fill the log: it is logged once, like the request it is.
+            if not records.tickets.use_invocation(claim.invocation_id, self._end(claim)):
+                return
+            study = records.studies.get(claim.study)
+            peer = records.peers.get(request.sender.node_id)
+            self._journal.note(
+                records,
+                "fetch.refused",
+                who=auditing.other_node(peer or request.sender.node_id),
+                what=auditing.about_study(study) if study else (),
+                why=claim.invocation.arguments.purpose,
+                outcome=auditing.MINOR_FAILURE,
+                detail={"code": problem.code},
+            )
+
+    @staticmethod
+    def _end(claim: Claim) -> int:
+        """Return when an invocation is refused by its time anyway, ms."""
+        return (claim.invocation.expires + limits.CLOCK_SKEW) * 1000
+
+    def _manifest(self, claim: Claim, request: Request) -> tuple[Manifest, tuple[Extent, ...]]:
+        with self._catalog.look() as records:
+            study = records.studies.get(claim.study)
+            first = next(iter(records.studies.packs(claim.study)), None)
+            if study is None or first is None:
+                raise StudyUnavailable("the study is not available")
+            contents = self._contents.of(records, claim.study)
+        names: dict[str, bytes] = {}
+        chosen: list[tuple[Located, bytes]] = []
+        for located in contents.current.values():
+            uid = located.stored.header.series_uid
+            if uid not in names:
+                names[uid] = self._packs.series_name(first, uid)
+            if claim.series is None or names[uid] in claim.series:
+                chosen.append((located, names[uid]))
+        if claim.series is not None and not claim.series <= set(names.values()):
+            raise OutsidePolicy("the study has no such series")
+        wanted = [pair for pair in chosen if pair[0].stored.header.id not in request.have]
+        manifest = Manifest(
+            study=ManifestStudy(
+                uid=study.uid,
+                patient=study.patient,
+                study_date=study.study_date,
+                study_time=study.study_time,
+                accession=study.accession,
+                description=study.description,
+            ),
+            objects=tuple(
+                ManifestObject.from_header(located.stored.header, series=name)
+                for located, name in wanted
+            ),
+        )
+        extents = tuple(
+            Extent(located.pack.id, located.stored.extent_at, located.stored.header.stored)
+            for located, _ in wanted
+        )
+        return manifest, extents
+
+    def _keep(self, claim: Claim, request: Request, ticket: Ticket) -> None:
+        """Use up the invocation, and keep ticket and log row with it."""
+        with self._catalog.change() as records:
+            study = self._check_rows(records, claim, request.sender)
+            if not records.tickets.use_invocation(claim.invocation_id, self._end(claim)):
+                raise Replayed("this invocation was used before")
+            peer = records.peers.get(request.sender.node_id)
+            who = auditing.other_node(peer or request.sender.node_id)
+            share = claim.permission.share
+            if share is not None and records.shares.get(share.signed_hash) is None:
+                grant = records.grants.get(claim.grant_id)
+                if grant is None:
+                    raise NotGranted("no grant of this node stands behind the capability")
+                row = share_row(share, grant, self._clock.now_ms())
+                records.shares.add(row)
+                note_share(self._journal, records, row, who)
+            records.tickets.add(ticket)
+            self._journal.note(
+                records,
+                "fetch.answered",
+                who=who,
+                what=[
+                    *auditing.about_study(study),
+                    auditing.about_security("grant", claim.grant_id),
+                    *([auditing.about_security("share", claim.share_id)] if claim.share_id else []),
+                ],
+                why=claim.invocation.arguments.purpose,
+                detail={"objects": len(ticket.extents)},
+            )
+
+    # --- Bytes ----------------------------------------------------------------------------------
+
+    def open_stream(self, ticket: bytes, start: int, stop: int | None) -> Stream:
+        """Open the bytes `[start, stop)` of a ticket's stream.
+
+        Args:
+            ticket: The ticket, 32 bytes.
+            start: First byte.
+            stop: End, exclusive; None for the end of the stream.
+
+        Raises:
+            BadTicket: Unknown, over, or its capability was revoked.
+            OutsideExtent: Not within what the ticket covers.
+        """
+        found = self._living(sha256(ticket).digest())
+        total = sum(extent.length for extent in found.extents)
+        end = total if stop is None else stop
+        if not 0 <= start < end <= total:
+            raise OutsideExtent("the range lies outside what the ticket covers")
+        return Stream(self, found, start, end, total)
+
+    def _living(self, ticket_hash: bytes) -> Ticket:
+        with self._catalog.look() as records:
+            ticket = records.tickets.get(ticket_hash)
+        if ticket is None or ticket.expires_ms <= self._clock.now_ms():
+            raise BadTicket("the ticket is not valid, or not any more")
+        return ticket
+
+    def check_alive(self, ticket: Ticket) -> None:
+        """Look at a ticket again.
+
+        Raises:
+            BadTicket: It is over, or its capability was revoked in the meantime.
+        """
+        self._living(ticket.hash)
+
+    def open_pack(self, pack: bytes) -> BinaryIO:
+        """Open a pack file for reading ciphertext."""
+        return self._packs.open_file(pack)
+
+    # --- Receipts -------------------------------------------------------------------------------
+
+    def take_receipt(self, body: bytes) -> Reply:
+        """File a recipient's receipt, and acknowledge it (SPEC.md §6.6).
+
+        Args:
+            body: The HTTP body as received.
+        """
+        try:
+            return Reply(200, self._filed(body))
+        except RemoteProtocolError as problem:
+            return self._refusal(body, problem)
+
+    def _filed(self, body: bytes) -> bytes:
+        receipt = open_receipt(body, box=self._own.box, own=self._own.id, now=self._now())
+        stored = receipt.stored
+        with self._catalog.change() as records:
+            ticket = records.tickets.by_invocation(stored.invocation.digest)
+            if ticket is None or ticket.peer != receipt.sender.node_id:
+                raise NotGranted("the receipt belongs to no answer of this node")
+            if (ticket.study, ticket.manifest) != (stored.study, stored.manifest):
+                raise NotGranted("the receipt is about something else than what was answered")
+            row = Receipt(
+                id=receipt.id,
+                token=receipt.raw,
+                peer=receipt.sender.node_id,
+                study=stored.study,
+                invocation=stored.invocation.digest,
+                objects=stored.objects,
+                size=stored.size,
+                at_ms=self._clock.now_ms(),
+            )
+            known = {one.id for one in records.fetches.receipts(stored.study)}
+            if row.id not in known:
+                records.fetches.add_receipt(row)
+                study = records.studies.get(stored.study)
+                peer = records.peers.get(row.peer)
+                self._journal.note(
+                    records,
+                    "receipt.taken",
+                    who=auditing.other_node(peer or row.peer),
+                    what=auditing.about_study(study) if study else (),
+                    detail={"objects": stored.objects, "bytes": stored.size},
+                )
+        return acknowledge(self._own.key, receipt, request=request_hash(body), at=self._now())
+
+
+class Stream:
+    """Granted bytes, opened for one answer.
+
+    Attributes:
+        start: First byte of the range within the ticket's stream.
+        stop: End of the range, exclusive.
+        total: Length of the whole stream.
+    """
+
+    def __init__(self, serving: Serving, ticket: Ticket, start: int, stop: int, total: int) -> None:
+        self._serving = serving
+        self._ticket = ticket
+        self._files: dict[bytes, BinaryIO] = {}
+        self.start = start
+        self.stop = stop
+        self.total = total
+
+    def slices(self) -> Iterator[Slice]:
+        """Yield the range in slices of at most `limits.SLICE` bytes.
+
+        Raises:
+            BadTicket: Before a slice, when the ticket is over or its capability was revoked.
+        """
+        for extent in _within(self._ticket.extents, self.start, self.stop):
+            for skipped in range(0, extent.length, limits.SLICE):
+                self._serving.check_alive(self._ticket)
+                file = self._files.get(extent.pack)
+                if file is None:
+                    file = self._files[extent.pack] = self._serving.open_pack(extent.pack)
+                length = min(limits.SLICE, extent.length - skipped)
+                yield Slice(file, extent.offset + skipped, length)
+
+    def close(self) -> None:
+        """Close what is open; doing it again changes nothing."""
+        while self._files:
+            self._files.popitem()[1].close()
+
+
+def _within(extents: Sequence[Extent], start: int, stop: int) -> Iterator[Extent]:
+    """Yield the parts of a concatenation of extents that lie in `[start, stop)`."""
+    position = 0
+    for extent in extents:
+        first = max(start, position) - position
+        last = min(stop, position + extent.length) - position
+        if first < last:
+            yield Extent(extent.pack, extent.offset + first, last - first)
+        position += extent.length
+        if position >= stop:
+            return
