@@ -1,0 +1,176 @@
+"""Tickets, used invocations, fetches, receipts and the log."""
+
+from dataclasses import replace
+
+import pytest
+
+from support import samples
+from undisc_node.services.errors import Conflict
+from undisc_node.services.model import FetchState
+from undisc_protocol.log import Frontier, leaf_hash
+
+DAY_MS = 86_400_000
+
+
+def test_a_ticket_comes_back_whole(catalog):
+    """By its hash and by its invocation; with extents beyond 4 GiB, or none."""
+    tickets = [samples.ticket(), samples.ticket("direct", share=None, extents=())]
+    with catalog.change() as records:
+        for ticket in tickets:
+            records.tickets.add(ticket)
+    with catalog.look() as records:
+        for ticket in tickets:
+            assert records.tickets.get(ticket.hash) == ticket
+            assert records.tickets.by_invocation(ticket.invocation) == ticket
+        assert records.tickets.get(bytes(32)) is None
+        assert records.tickets.by_invocation(bytes(32)) is None
+
+
+def test_one_invocation_makes_one_ticket(catalog):
+    """A second ticket for it is refused even if the replay check were forgotten."""
+    with catalog.change() as records:
+        records.tickets.add(samples.ticket())
+    second = samples.ticket("second", invocation=samples.ticket().invocation)
+    with catalog.change() as records, pytest.raises(Conflict):
+        records.tickets.add(second)
+
+
+@pytest.mark.parametrize("by", ["grant", "share", "study", "peer"])
+def test_dropping_ends_exactly_the_tickets_named(catalog, by):
+    """A revocation ends every ticket behind it, and no other; ended ones are not counted."""
+    size = 16 if by == "study" else 32
+    other = {by: samples.name("other", size)}
+    with catalog.change() as records:
+        records.tickets.add(samples.ticket("a"))
+        records.tickets.add(samples.ticket("b"))
+        records.tickets.add(samples.ticket("ended", expires_ms=50))
+        records.tickets.add(samples.ticket("other", **other))
+        named = {by: getattr(samples.ticket(), by)}
+        assert records.tickets.drop(**named, at_ms=100) == 2
+        assert records.tickets.drop(**named, at_ms=100) == 0
+    with catalog.look() as records:
+        ends = {
+            text: records.tickets.get(samples.ticket(text).hash).expires_ms
+            for text in ("a", "b", "ended", "other")
+        }
+    assert ends == {"a": 100, "b": 100, "ended": 50, "other": samples.ticket().expires_ms}
+
+
+def test_dropping_nothing_in_particular_is_a_mistake(catalog):
+    """A forgotten argument must not end every transfer, nor silently none."""
+    with catalog.change() as records, pytest.raises(RuntimeError):
+        records.tickets.drop(at_ms=1)
+
+
+def test_an_invocation_is_used_once(catalog):
+    """The replay is refused, also in a later change."""
+    with catalog.change() as records:
+        assert records.tickets.use_invocation(bytes(32), 1_000)
+        assert not records.tickets.use_invocation(bytes(32), 2_000)
+    with catalog.change() as records:
+        assert not records.tickets.use_invocation(bytes(32), 1_000)
+        assert records.tickets.use_invocation(samples.name("another", 32), 1_000)
+
+
+def test_an_invocation_that_was_not_committed_was_not_used(catalog):
+    """A request that failed half-way may be tried again."""
+
+    def fail_half_way():
+        with catalog.change() as records:
+            records.tickets.use_invocation(bytes(32), 1_000)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    with catalog.change() as records:
+        assert records.tickets.use_invocation(bytes(32), 1_000)
+
+
+def test_forgetting_waits_a_day_for_invocations_and_a_month_for_tickets(catalog):
+    """A clock set back by hours revives no invocation; a late receipt finds its ticket."""
+    with catalog.change() as records:
+        records.tickets.use_invocation(bytes(32), 0)
+        records.tickets.add(samples.ticket(expires_ms=0))
+        records.tickets.forget_expired(DAY_MS - 1)
+        assert not records.tickets.use_invocation(bytes(32), 0)
+        records.tickets.forget_expired(DAY_MS)
+        assert records.tickets.use_invocation(bytes(32), 0)
+        records.tickets.forget_expired(30 * DAY_MS - 1)
+        assert records.tickets.get(samples.ticket().hash) is not None
+        records.tickets.forget_expired(30 * DAY_MS)
+        assert records.tickets.get(samples.ticket().hash) is None
+
+
+def test_a_fetch_comes_back_whole_in_each_state(catalog):
+    """From its first row, without pack and capability, to done."""
+    first = samples.fetch(capability=b"")
+    done = replace(
+        first,
+        pack=samples.name("pack", 16),
+        study=samples.study().id,
+        state=FetchState.DONE,
+        problem="unreachable: gone",
+        capability=samples.name("share", 32),
+        objects=2,
+        size=2**40,
+        elapsed_ms=12,
+        ended_ms=13,
+        receipt_due=True,
+    )
+    for fetch in (first, done):
+        with catalog.change() as records:
+            records.fetches.put(fetch)
+        with catalog.look() as records:
+            assert records.fetches.get(fetch.id) == fetch
+
+
+def test_fetches_are_listed_newest_first_by_study(catalog):
+    """A fetch without a study yet belongs to none."""
+    study = samples.study().id
+    with catalog.change() as records:
+        records.fetches.put(samples.fetch("a", created_ms=1, study=study))
+        records.fetches.put(samples.fetch("b", created_ms=3))
+        records.fetches.put(samples.fetch("c", created_ms=2, study=study))
+    with catalog.look() as records:
+        assert [fetch.created_ms for fetch in records.fetches.list()] == [3, 2, 1]
+        assert [fetch.created_ms for fetch in records.fetches.list(study=study)] == [2, 1]
+
+
+def test_a_receipt_is_filed_once(catalog):
+    """The recipient may send it again when our acknowledgement was lost."""
+    with catalog.change() as records:
+        records.fetches.add_receipt(samples.receipt("late", at_ms=9))
+        records.fetches.add_receipt(samples.receipt(at_ms=5))
+        records.fetches.add_receipt(samples.receipt(at_ms=99))
+        records.fetches.add_receipt(samples.receipt("other", study=bytes(16)))
+    with catalog.look() as records:
+        filed = records.fetches.receipts(samples.study().id)
+    assert filed == [samples.receipt(at_ms=5), samples.receipt("late", at_ms=9)]
+
+
+def test_the_log_grows_with_its_tree(catalog):
+    """After each of nine lines the frontier is that of the same leaves in memory."""
+    with catalog.look() as records:
+        tree = Frontier(records.log.frontier().origin, 0, ())
+    for number in range(9):
+        event, salt = b"event %d" % number, samples.name(str(number), 32)
+        tree = tree.append(leaf_hash(salt, event))
+        with catalog.change() as records:
+            assert records.log.append(event, salt) == number
+        with catalog.look() as records:
+            assert records.log.frontier() == tree
+            row = records.log.list(after=number - 1)[0]
+            assert (row.number, row.event, row.salt) == (number, event, salt)
+            assert row.leaf == leaf_hash(salt, event)
+
+
+def test_the_log_is_read_in_pages_and_from_the_end(catalog):
+    """Two lines after number 1; the newest three, oldest of them first; more than there are."""
+    with catalog.change() as records:
+        for number in range(6):
+            records.log.append(b"event %d" % number, bytes(32))
+    with catalog.look() as records:
+        assert [row.number for row in records.log.list(after=1, limit=2)] == [2, 3]
+        assert [row.number for row in records.log.newest(3)] == [3, 4, 5]
+        assert [row.number for row in records.log.newest(9)] == list(range(6))
+        assert records.log.list(after=5) == []

@@ -1,0 +1,353 @@
+"""The catalog's ports in memory: what a use case test runs on.
+
+Same promises as `undisc_node.storage.catalog`, kept by `tests/contract`: a change is all or
+nothing, a look sees one moment, a revocation stays.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from undisc_node.services.errors import Conflict, NotFound
+from undisc_node.services.model import (
+    Fetch,
+    Grant,
+    LogRow,
+    Pack,
+    PackRole,
+    Peer,
+    Receipt,
+    Share,
+    Study,
+    StudyState,
+    Ticket,
+)
+from undisc_protocol.did import Did
+from undisc_protocol.log import Frontier, leaf_hash
+
+_DAY_MS = 86_400_000
+_Decided = TypeVar("_Decided", Grant, Share, Fetch)
+
+
+@dataclass
+class _Tables:
+    """Rows by key, in the order they were first written."""
+
+    studies: dict[bytes, Study] = field(default_factory=dict)
+    packs: dict[bytes, Pack] = field(default_factory=dict)
+    grants: dict[bytes, Grant] = field(default_factory=dict)
+    shares: dict[bytes, Share] = field(default_factory=dict)
+    peers: dict[bytes, Peer] = field(default_factory=dict)
+    tickets: dict[bytes, Ticket] = field(default_factory=dict)
+    invocations: dict[bytes, int] = field(default_factory=dict)
+    fetches: dict[bytes, Fetch] = field(default_factory=dict)
+    receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    log: list[LogRow] = field(default_factory=list)
+    frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
+
+    def copy(self) -> _Tables:
+        return _Tables(
+            **{
+                name: value if isinstance(value, Frontier) else value.copy()
+                for name, value in vars(self).items()
+            }
+        )
+
+
+class _Part:
+    """Base of the record classes: tables of one change or look."""
+
+    def __init__(self, tables: _Tables, *, writable: bool) -> None:
+        self._tables: _Tables | None = tables
+        self._writable = writable
+
+    @property
+    def _now(self) -> _Tables:
+        if self._tables is None:
+            raise RuntimeError("records were used after their change or look ended")
+        return self._tables
+
+    @property
+    def _new(self) -> _Tables:
+        if not self._writable:
+            raise RuntimeError("a look cannot write")
+        return self._now
+
+    def end(self) -> None:
+        self._tables = None
+
+
+class _Studies(_Part):
+    def get(self, study: bytes) -> Study | None:
+        return self._now.studies.get(study)
+
+    def find_uid(self, uid: str) -> Study | None:
+        return next((one for one in self._now.studies.values() if one.uid == uid), None)
+
+    def list(
+        self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
+    ) -> Sequence[Study]:
+        found = [
+            one
+            for one in self._now.studies.values()
+            if (state is None or one.state is state) and text.casefold() in _search(one)
+        ]
+        found.reverse()
+        found.sort(key=lambda one: one.arrived_ms, reverse=True)
+        return found[offset : offset + limit]
+
+    def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
+        quiet = [
+            one
+            for one in self._now.studies.values()
+            if one.settled_ms is None and one.arrived_ms <= quiet_since_ms
+        ]
+        return sorted(quiet, key=lambda one: one.arrived_ms)
+
+    def put(self, study: Study) -> None:
+        twin = self.find_uid(study.uid)
+        if twin is not None and twin.id != study.id:
+            raise Conflict("another study has this UID")
+        self._new.studies[study.id] = study
+
+    def remove(self, study: bytes) -> None:
+        tables = self._new
+        tables.studies.pop(study, None)
+        tables.packs = {key: one for key, one in tables.packs.items() if one.study != study}
+
+    def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
+        return [one for one in self._now.packs.values() if one.study == study and one.role is role]
+
+    def all_packs(self) -> Sequence[Pack]:
+        return list(self._now.packs.values())
+
+    def put_pack(self, pack: Pack) -> None:
+        self._new.packs[pack.id] = pack
+
+    def remove_pack(self, pack: bytes) -> None:
+        self._new.packs.pop(pack, None)
+
+
+def _search(study: Study) -> str:
+    patient = study.patient
+    return f"{patient.name}\n{patient.id}\n{study.accession}\n{study.uid}".casefold()
+
+
+def _newest_first(rows: list[_Decided]) -> list[_Decided]:
+    """Sort by time of creation; of rows of one moment, the one written later comes first."""
+    newest = rows[::-1]
+    newest.sort(key=lambda one: one.created_ms, reverse=True)
+    return newest
+
+
+class _Grants(_Part):
+    def get(self, grant: bytes) -> Grant | None:
+        return self._now.grants.get(grant)
+
+    def list(self, *, study: bytes | None = None) -> Sequence[Grant]:
+        found = [one for one in self._now.grants.values() if study in (None, one.study)]
+        return _newest_first(found)
+
+    def add(self, grant: Grant) -> None:
+        if grant.id in self._new.grants:
+            raise Conflict("the grant is on record already")
+        self._new.grants[grant.id] = grant
+
+    def revoke(self, grant: bytes, at_ms: int) -> None:
+        known = self._new.grants.get(grant)
+        if known is None:
+            raise NotFound("no such grant")
+        if known.revoked_ms is None:
+            self._new.grants[grant] = replace(known, revoked_ms=at_ms)
+
+
+class _Shares(_Part):
+    def get(self, share: bytes) -> Share | None:
+        return self._now.shares.get(share)
+
+    def list(self, *, study: bytes | None = None) -> Sequence[Share]:
+        found = [one for one in self._now.shares.values() if study in (None, one.study)]
+        return _newest_first(found)
+
+    def add(self, share: Share) -> None:
+        if share.id in self._new.shares or share.grant not in self._new.grants:
+            raise Conflict("the share is on record already, or its grant is not")
+        self._new.shares[share.id] = share
+
+    def revoke(self, share: bytes, at_ms: int) -> None:
+        known = self._new.shares.get(share)
+        if known is None:
+            raise NotFound("no such share")
+        if known.revoked_ms is None:
+            self._new.shares[share] = replace(known, revoked_ms=at_ms)
+
+
+class _Peers(_Part):
+    def get(self, peer: bytes) -> Peer | None:
+        return self._now.peers.get(peer)
+
+    def find_did(self, did: Did) -> Peer | None:
+        return next((one for one in self._now.peers.values() if one.did == did), None)
+
+    def list(self) -> Sequence[Peer]:
+        return sorted(self._now.peers.values(), key=lambda one: one.added_ms)
+
+    def put(self, peer: Peer) -> None:
+        twin = self.find_did(peer.did)
+        if twin is not None and twin.id != peer.id:
+            raise Conflict("another peer has this DID")
+        self._new.peers[peer.id] = peer
+
+
+class _Tickets(_Part):
+    def get(self, ticket_hash: bytes) -> Ticket | None:
+        return self._now.tickets.get(ticket_hash)
+
+    def by_invocation(self, invocation: bytes) -> Ticket | None:
+        return next(
+            (one for one in self._now.tickets.values() if one.invocation == invocation), None
+        )
+
+    def add(self, ticket: Ticket) -> None:
+        if ticket.hash in self._new.tickets or self.by_invocation(ticket.invocation):
+            raise Conflict("the ticket, or one of the same invocation, is on record already")
+        self._new.tickets[ticket.hash] = ticket
+
+    def drop(
+        self,
+        *,
+        grant: bytes | None = None,
+        share: bytes | None = None,
+        study: bytes | None = None,
+        peer: bytes | None = None,
+        at_ms: int,
+    ) -> int:
+        if grant is share is study is peer is None:
+            raise RuntimeError("name what the tickets to drop belong to")
+        alive = [
+            one
+            for one in self._new.tickets.values()
+            if one.expires_ms > at_ms
+            and grant in (None, one.grant)
+            and share in (None, one.share)
+            and study in (None, one.study)
+            and peer in (None, one.peer)
+        ]
+        for one in alive:
+            self._new.tickets[one.hash] = replace(one, expires_ms=at_ms)
+        return len(alive)
+
+    def use_invocation(self, invocation: bytes, expires_ms: int) -> bool:
+        if invocation in self._new.invocations:
+            return False
+        self._new.invocations[invocation] = expires_ms
+        return True
+
+    def forget_expired(self, now_ms: int) -> None:
+        tables = self._new
+        tables.invocations = {
+            key: end for key, end in tables.invocations.items() if end > now_ms - _DAY_MS
+        }
+        tables.tickets = {
+            key: one
+            for key, one in tables.tickets.items()
+            if one.expires_ms > now_ms - 30 * _DAY_MS
+        }
+
+
+class _Fetches(_Part):
+    def get(self, fetch: bytes) -> Fetch | None:
+        return self._now.fetches.get(fetch)
+
+    def list(self, *, study: bytes | None = None) -> Sequence[Fetch]:
+        found = [one for one in self._now.fetches.values() if study in (None, one.study)]
+        return _newest_first(found)
+
+    def put(self, fetch: Fetch) -> None:
+        self._new.fetches[fetch.id] = fetch
+
+    def add_receipt(self, receipt: Receipt) -> None:
+        self._new.receipts.setdefault(receipt.id, receipt)
+
+    def receipts(self, study: bytes) -> Sequence[Receipt]:
+        found = [one for one in self._now.receipts.values() if one.study == study]
+        return sorted(found, key=lambda one: one.at_ms)
+
+
+class _Log(_Part):
+    def append(self, event: bytes, salt: bytes) -> int:
+        tables = self._new
+        leaf = leaf_hash(salt, event)
+        tables.log.append(LogRow(len(tables.log), leaf, event, salt))
+        tables.frontier = tables.frontier.append(leaf)
+        return len(tables.log) - 1
+
+    def frontier(self) -> Frontier:
+        return self._now.frontier
+
+    def list(self, *, after: int = -1, limit: int = 1000) -> Sequence[LogRow]:
+        return self._now.log[after + 1 : after + 1 + limit]
+
+    def newest(self, limit: int) -> Sequence[LogRow]:
+        return self._now.log[max(0, len(self._now.log) - limit) :]
+
+
+class MemoryRecords:
+    """Everything the catalog keeps, within one change or look."""
+
+    def __init__(self, tables: _Tables, *, writable: bool) -> None:
+        self.studies = _Studies(tables, writable=writable)
+        self.grants = _Grants(tables, writable=writable)
+        self.shares = _Shares(tables, writable=writable)
+        self.peers = _Peers(tables, writable=writable)
+        self.tickets = _Tickets(tables, writable=writable)
+        self.fetches = _Fetches(tables, writable=writable)
+        self.log = _Log(tables, writable=writable)
+
+    def end(self) -> None:
+        """Make every later call fail."""
+        for part in vars(self).values():
+            part.end()
+
+
+class MemoryCatalog:
+    """A catalog without a disk; implements `ports.Catalog`."""
+
+    def __init__(self) -> None:
+        self._tables = _Tables()
+        self._writing = threading.Lock()
+        self._writer_thread: int | None = None
+
+    @contextmanager
+    def change(self) -> Iterator[MemoryRecords]:
+        """Open a change: kept when the block ends, undone when it raises. One at a time."""
+        if self._writer_thread == threading.get_ident():
+            raise RuntimeError("a change cannot be opened inside a change")
+        with self._writing:
+            self._writer_thread = threading.get_ident()
+            tables = self._tables.copy()
+            records = MemoryRecords(tables, writable=True)
+            try:
+                yield records
+                if any(one.study not in tables.studies for one in tables.packs.values()):
+                    raise Conflict("a pack has no study")
+                self._tables = tables
+            finally:
+                records.end()
+                self._writer_thread = None
+
+    @contextmanager
+    def look(self) -> Iterator[MemoryRecords]:
+        """Open a consistent view for reading."""
+        records = MemoryRecords(self._tables, writable=False)
+        try:
+            yield records
+        finally:
+            records.end()
+
+    def close(self) -> None:
+        """Nothing to close."""
