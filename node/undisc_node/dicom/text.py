@@ -22,6 +22,7 @@ _NAME_DELIMITERS = re.compile(
     rb"[\\^=\r\n\t\f]"
 )  # each returns to the first set (PS3.5 §6.1.2.5.3)
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_UNSEEN = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, surrogates, line separators
 # Direction overrides let one name look like another; they carry no meaning in a DICOM value.
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -54,7 +55,7 @@ def clean(text: str) -> str:
     kept = "".join(
         character
         for character in text[: 4 * MAX_TEXT]
-        if unicodedata.category(character) not in {"Cc", "Cs"} and character not in _OVERRIDES
+        if unicodedata.category(character) not in _UNSEEN and character not in _OVERRIDES
     )
     return kept.strip()[:MAX_TEXT].rstrip()
 
@@ -88,7 +89,9 @@ def _decode_fragment(part: bytes, sets: tuple[str, ...]) -> str:
     if not part.startswith(_ESCAPE):
         return part.decode(sets[0], "replace")
     length = 4 if part.startswith((b"\x1b$(", b"\x1b$)")) else 3
-    codec = charset.CODES_TO_ENCODINGS.get(part[:length], sets[0])
+    codec = charset.CODES_TO_ENCODINGS.get(part[:length])
+    if codec is None:
+        return part[1:].decode(sets[0], "replace")
     if codec in charset.handled_encodings:
         return part.decode(codec, "replace")  # Python's codec wants the escape sequence
     rest = part[length:]
