@@ -70,7 +70,7 @@ def add_peer(
     """
     expected = _expected(expected_words, expected_id)
     seen = session.client.post("peers/look", {"url": url})
-    _refuse_known(seen)
+    _tell_known(seen)
     if expected or not pending:
         _compare(seen, seen.text("node_id"), expected)
     answer = session.client.post(
@@ -89,22 +89,22 @@ def add_peer(
         hint("the other administrator must add this node too: they read `undisc status`")
 
 
-def _refuse_known(seen: Answer) -> None:
+def _tell_known(seen: Answer) -> None:
+    """Say that the node is a peer already: adding it again brings its addresses up to date.
+
+    Raises:
+        CommandError: The peer was revoked.
+    """
     known = seen.text_or_none("known")
-    if known is None:
-        return
-    advice = {
-        "trusted": "nothing is left to do",
-        "pending": f"compare its words with: undisc peers trust {short(seen.text('node_id'))}",
-        "suspended": f"trust it again with: undisc peers trust {short(seen.text('node_id'))}",
-        "revoked": "a revocation cannot be undone; the practice needs a new node identity",
-    }
-    raise CommandError(
-        f"the node at this address is known already, and {known}",
-        exit_code=ExitCode.CONFLICT,
-        code="known_peer",
-        hint=advice.get(known, ""),
-    )
+    if known == "revoked":
+        raise CommandError(
+            "the node at this address is a revoked peer",
+            exit_code=ExitCode.CONFLICT,
+            code="peer_revoked",
+            hint="a revocation cannot be undone; the practice needs a new node identity",
+        )
+    if known is not None:
+        note(f"this node is a peer already, and {known}")
 
 
 def _expected(text: str | None, identifier: str | None) -> tuple[str, ...] | str | None:

@@ -39,7 +39,7 @@ studies.add_command(export_study)
 )
 @click.option("--text", help="Only where patient name or id, accession number or UID match.")
 @click.option("--state", type=click.Choice(["active", "held", "withdrawn"]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out that many.")
 @pass_session
 def list_studies(
@@ -126,7 +126,7 @@ def show_study(session: Session, study: str, instances: bool) -> None:  # noqa: 
     say([""])
     for step in answer.parts("provenance"):
         name = clean(step.text_or_none("peer_name") or step.text("peer"))
-        say([f"fetched from {name}, {moment(step.text('at'))}"])
+        say([f"fetched from {name}, {moment(step.text_or_none('at'))}"])
     say(copies(answer.parts("receipts")))
     if row.integer("waiting"):
         hint(f"decide on what waits: undisc studies resolve {short(row.text('id'))} --accept")

@@ -64,15 +64,26 @@ def test_a_part_of_the_words_is_not_enough(undisc, node, text):
     assert (done.exit_code, node.calls()) == (2, [])
 
 
-@pytest.mark.parametrize("state", ["trusted", "pending", "suspended", "revoked"])
-def test_a_known_node_is_not_added_again(undisc, node, state):
+@pytest.mark.parametrize("state", ["trusted", "pending", "suspended"])
+def test_a_known_node_is_compared_again_before_anything_changes(undisc, node, state):
     node.say("POST", "peers/look", {**LOOK, "known": state})
+
+    assert undisc("peers", "add", URL, typed="n\n").exit_code == 1
+    assert node.calls() == [("POST", "peers/look")]
 
     done = undisc("peers", "add", URL, typed="y\n")
 
-    assert done.exit_code == 6
-    assert f"known already, and {state}" in done.stderr
-    assert node.calls() == [("POST", "peers/look")]
+    assert done.exit_code == 0
+    assert f"this node is a peer already, and {state}" in done.stderr
+
+
+def test_a_revoked_peer_is_not_added_again(undisc, node):
+    node.say("POST", "peers/look", {**LOOK, "known": "revoked"})
+
+    done = undisc("peers", "add", URL, "--expect-id", PEER_ID)
+
+    assert (done.exit_code, node.calls()) == (6, [("POST", "peers/look")])
+    assert "error: the node at this address is a revoked peer" in done.stderr
 
 
 def test_a_pending_peer_is_added_without_trust(undisc, node):
