@@ -68,7 +68,7 @@ def clear_errors(command: Callable[Parameters, None]) -> Callable[Parameters, No
 )
 @click.pass_context
 def main(context: click.Context, home: Path) -> None:
-    r"""Run one practice's node of undisc.
+    """Run one practice's node of undisc.
 
     \b
     A first node:
@@ -120,7 +120,7 @@ def init(
     urls: tuple[str, ...],
     demo: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
-    r"""Make a new node: keys, settings, and the recovery kit.
+    """Make a new node: keys, settings, and the recovery kit.
 
     \b
     Example:
@@ -150,7 +150,7 @@ def init(
 @click.pass_obj
 @clear_errors
 def serve(home: Path) -> None:
-    r"""Run the node until it is told to stop (Ctrl-C, or SIGTERM).
+    """Run the node until it is told to stop (Ctrl-C, or SIGTERM).
 
     \b
     Example:
@@ -166,7 +166,7 @@ def serve(home: Path) -> None:
 @click.pass_obj
 @clear_errors
 def doctor(home: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    r"""Check the node's home, settings, keys, disk and ports.
+    """Check the node's home, settings, keys, disk and ports.
 
     \b
     Example:
@@ -201,7 +201,7 @@ def kit() -> None:
 @click.pass_obj
 @clear_errors
 def kit_verify(home: Path, path: Path, passphrase_file: Path | None) -> None:
-    r"""Read a recovery kit back, to be sure that it can be used one day.
+    """Read a recovery kit back, to be sure that it can be used one day.
 
     \b
     Example:
@@ -220,7 +220,7 @@ def kit_verify(home: Path, path: Path, passphrase_file: Path | None) -> None:
 )
 @clear_errors
 def demo(keep: bool, directory: Path | None) -> None:  # noqa: FBT001 - click passes options by name
-    r"""Let a study cross between two nodes on this machine, and try to break it.
+    """Let a study cross between two nodes on this machine, and try to break it.
 
     \b
     Example:

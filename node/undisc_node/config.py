@@ -15,27 +15,13 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
+from undisc_node.dicom.senders import Sender
 from undisc_node.services.errors import Invalid
 from undisc_protocol import limits
 
 CONFIG_FILE: Final = "undisc.toml"
 _MAX_CONFIG: Final = 1 << 20  # bytes
 _PREFIX: Final = "UNDISC_"
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """A modality or archive that may send images.
-
-    Attributes:
-        name: What the node calls it; part of provenance.
-        address: IP address or network in CIDR form; a title proves nothing, an address does.
-        ae_title: Calling AE title that must match as well, or empty for any.
-    """
-
-    name: str
-    address: str
-    ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from undisc_protocol.kit import Kit, make_kit, open_kit
-
+from undisc_node.clocks import SystemEntropy
 from undisc_node.services.errors import Conflict, Invalid, Refused
 from undisc_node.storage import home as homes
 from undisc_protocol import keys, limits
 from undisc_protocol.did import fingerprint_words
 from undisc_protocol.errors import CannotOpen, ProtocolError
 from undisc_protocol.identity import read_identity, read_identity_record, sign_identity_record
+from undisc_protocol.kit import Kit, make_kit, open_kit
 
 SHORTEST_PASSPHRASE = 10  # characters; Argon2id makes each guess cost a quarter of a gigabyte
 _MAX_KIT = 65_536  # bytes
@@ -99,6 +99,7 @@ def found(
         record=record,
         demo=demo,
         settings=_settings_text(name.strip(), urls),
+        entropy=SystemEntropy(),
     )
     return Founded(identity.node_id, words)
 

@@ -94,7 +94,7 @@ class Story:
             self.step(f"{node.name} runs its own node at {node.url}")
         for node, other in ((self.a, self.b), (self.b, self.a)):
             shown = other.ask("status")
-            node.ask("peers", "add", other.url, "--expect-id", shown["node_id"], "--trust")
+            node.ask("peers", "add", other.url, "--expect-id", shown["node_id"])
             words = " ".join(shown["words"][:4])
             self.step(f"{node.name} trusts {other.name}, after comparing its words: {words} …")
 
@@ -129,9 +129,7 @@ class Story:
     def share(self, study: str, link: Path, offer: Path) -> str:
         """Let the patient's link share the study with B; return the share's id."""
         self.a.ask("grants", "create", study, "--to-link", "--link-file", str(link), *_REASON)
-        self.step(
-            "the patient's link gets a grant; its secret is a key that the node does not keep"
-        )
+        self.step("the patient's link gets a grant; its secret is a key that no node keeps")
         made = self.a.ask(
             "shares", "create", study, "--link-file", str(link), "--to", self.b.name,
             "--out", str(offer),
@@ -149,7 +147,7 @@ class Story:
         """Let B fetch; return what B says of it."""
         fetch: Mapping[str, Any] = self.b.ask("fetch", str(offer))["fetch"]
         self.step(
-            f"{self.b.name} fetches it directly, still encrypted, checks every object and stores it: "
+            f"{self.b.name} fetches it directly, still encrypted, and checks every object: "
             f"{fetch['bytes_done'] / 1e6:.1f} MB at {fetch['mb_per_s']:.0f} MB/s; "
             f"receipt {fetch['receipt']}"
         )

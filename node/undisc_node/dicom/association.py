@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pydicom import config
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -24,7 +25,8 @@ from pynetdicom.transport import AddressInformation, AssociationSocket
 from undisc_node.dicom.guard import Gate
 from undisc_node.dicom.part10 import IMPLEMENTATION_CLASS
 
-# These are settings of the process; this package is the library's only user.
+# These are settings of the process; this package is the libraries' only user.
+config.settings.reading_validation_mode = config.IGNORE  # its warnings quote the values
 _config.UNRESTRICTED_STORAGE_SERVICE = True  # every storage class, also private, in any syntax
 _config.LOG_HANDLER_LEVEL = "none"  # the standard handlers log values of data sets
 

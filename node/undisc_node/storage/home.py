@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Unavailable
+from undisc_node.services.ports import Entropy
+from undisc_node.storage.catalog import SqliteCatalog
+from undisc_node.storage.keyring import Keyring
 from undisc_protocol.keys import KEY_SIZE
 
 NODE_KEY: Final = "node-key"
@@ -104,6 +107,7 @@ def create_home(
     record: bytes,
     demo: bool,
     settings: str,
+    entropy: Entropy,
 ) -> None:
     """Make the home of a new node.
 
@@ -114,6 +118,7 @@ def create_home(
         record: The first identity record.
         demo: Whether the node is for demonstrations only.
         settings: Text of `undisc.toml`.
+        entropy: Names the origin of the log.
 
     Raises:
         Conflict: A node, or something else, lives there already.
@@ -139,6 +144,13 @@ def create_home(
         write_durably(draft / "undisc.toml", settings.encode(), 0o600)
         if demo:
             write_durably(draft / DEMO, _DEMO_TEXT.encode())
+        SqliteCatalog(draft / "catalog.sqlite3", entropy=entropy, create=True).close()
+        Keyring(
+            draft / "keyring.sqlite3",
+            key_encryption_key=key_encryption_key,
+            entropy=entropy,
+            create=True,
+        ).close()
         if home.exists():
             home.rmdir()
         draft.rename(home)

@@ -1,0 +1,366 @@
+"""Builds a node from its parts and owns their lifetimes: the only place that does.
+
+    settings, keys  →  catalog, keyring, packs, network  →  services  →  listeners, DICOM port
+
+Start order matters: rows first, then leftovers of a crash are swept, then doors open, and only then
+interrupted fetches go on. The end is the reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from threading import Lock
+
+from undisc_node.clocks import SystemClock, SystemEntropy
+from undisc_node.config import Settings
+from undisc_node.dicom.port import DicomPort
+from undisc_node.dicom.reader import FactReader
+from undisc_node.peers.client import PeerClient
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Auditing, Journal, Refusals
+from undisc_node.services.contents import Contents
+from undisc_node.services.errors import Invalid, ServiceError
+from undisc_node.services.fetch_world import FetchWorld
+from undisc_node.services.fetching import Fetching
+from undisc_node.services.granting import Granting
+from undisc_node.services.identity import Cards, OwnIdentity
+from undisc_node.services.model import FetchState
+from undisc_node.services.offering import Offering
+from undisc_node.services.peering import Peering
+from undisc_node.services.receiving import Receiving
+from undisc_node.services.revoking import Revoking
+from undisc_node.services.serving import Serving
+from undisc_node.services.settling import Settling
+from undisc_node.services.sharing import Sharing
+from undisc_node.services.status import Status
+from undisc_node.services.studies import Studies
+from undisc_node.storage import home as homes
+from undisc_node.storage.catalog import SqliteCatalog
+from undisc_node.storage.keyring import Keyring
+from undisc_node.storage.packs.store import PackStore
+from undisc_node.web.listeners import Doors, listening
+from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_protocol.identity import read_identity
+from undisc_protocol.keys import SignKey, box_key
+
+_MIB = 2**20
+_TICK_SECONDS = 1.0  # how often quiet studies and expired invocations are looked for
+
+log = logging.getLogger("undisc")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that is built, with its doors still closed.
+
+    Attributes:
+        settings: What it was built from.
+        public: Use cases of the public listener.
+        admin: Use cases of the admin socket.
+        receiving: Takes images in.
+        settling: Settles quiet studies.
+        fetching: Brings studies.
+        status: Sums the node up.
+        listeners: Filled in when the doors are open.
+        catalog: Rows.
+        packs: Bytes.
+        journal: The log.
+        clock: Time.
+    """
+
+    settings: Settings
+    public: PublicUses
+    admin: AdminUses
+    receiving: Receiving
+    settling: Settling
+    fetching: Fetching
+    listeners: dict[str, str]
+    catalog: SqliteCatalog
+    packs: PackStore
+    journal: Journal
+    clock: SystemClock
+
+
+def own_identity(settings: Settings, keys: homes.HomeKeys) -> OwnIdentity:
+    """Return who the node is.
+
+    Raises:
+        Invalid: Keys and identity record do not belong together.
+    """
+    identity = read_identity(keys.records)
+    key = SignKey.from_seed(keys.node_seed)
+    if key.did != identity.key:
+        raise Invalid(
+            "the node key is not the one in the identity record",
+            code="wrong_key",
+            hint="restore the keys directory that belongs to this home",
+        )
+    return OwnIdentity(
+        key=key,
+        box=box_key(keys.node_seed),
+        identity=identity,
+        name=settings.name,
+        urls=settings.public_urls,
+        demo=keys.demo,
+    )
+
+
+@contextmanager
+def build(settings: Settings) -> Iterator[Node]:
+    """Build a node from its home, and take it apart again.
+
+    Raises:
+        ServiceError: The home, its keys or its databases cannot be used.
+    """
+    keys = homes.read_home(settings.home)
+    own = own_identity(settings, keys)
+    clock, entropy, writing = SystemClock(), SystemEntropy(), Lock()
+    catalog = SqliteCatalog(settings.home / "catalog.sqlite3", entropy=entropy, create=False)
+    keyring = Keyring(
+        settings.home / "keyring.sqlite3",
+        key_encryption_key=keys.key_encryption_key,
+        entropy=entropy,
+        create=False,
+    )
+    packs = PackStore(settings.home, keyring=keyring, entropy=entropy)
+    network = PeerClient(private_addresses=settings.private_addresses)
+    contents, refusals = Contents(packs=packs), Refusals()
+    journal = Journal(clock=clock, entropy=entropy)
+    cards = Cards(own=own, catalog=catalog, clock=clock)
+    offering = Offering(own=own, cards=cards, clock=clock)
+    peering = Peering(
+        catalog=catalog, network=network, journal=journal, clock=clock, own=own, cards=cards
+    )
+    receiving = Receiving(
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        reader=FactReader(),
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        writing=writing,
+        reserve=settings.reserve_mib * _MIB,
+    )
+    settling = Settling(
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        journal=journal,
+        clock=clock,
+        writing=writing,
+    )
+    fetching = Fetching(
+        world=FetchWorld(
+            catalog=catalog,
+            packs=packs,
+            contents=contents,
+            network=network,
+            journal=journal,
+            clock=clock,
+            entropy=entropy,
+            own=own,
+            writing=writing,
+        ),
+        peering=peering,
+        journal=journal,
+    )
+    listeners: dict[str, str] = {}
+    admin = AdminUses(
+        status=Status(
+            catalog=catalog,
+            packs=packs,
+            refusals=refusals,
+            own=own,
+            home=settings.home,
+            version=version("undisc"),
+            kit_verified=lambda: homes.read_home(settings.home).kit_verified,
+            listeners=listeners,
+        ),
+        studies=Studies(
+            catalog=catalog,
+            packs=packs,
+            contents=contents,
+            journal=journal,
+            clock=clock,
+            writing=writing,
+        ),
+        receiving=receiving,
+        settling=settling,
+        peering=peering,
+        granting=Granting(
+            catalog=catalog,
+            journal=journal,
+            clock=clock,
+            entropy=entropy,
+            own=own,
+            offering=offering,
+        ),
+        sharing=Sharing(catalog=catalog, journal=journal, clock=clock, own=own, offering=offering),
+        revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
+        fetching=fetching,
+        auditing=Auditing(catalog=catalog),
+        clock=clock,
+    )
+    public = PublicUses(
+        peering=peering,
+        serving=Serving(
+            catalog=catalog,
+            packs=packs,
+            contents=contents,
+            journal=journal,
+            refusals=refusals,
+            clock=clock,
+            entropy=entropy,
+            own=own,
+        ),
+    )
+    try:
+        yield Node(
+            settings=settings,
+            public=public,
+            admin=admin,
+            receiving=receiving,
+            settling=settling,
+            fetching=fetching,
+            listeners=listeners,
+            catalog=catalog,
+            packs=packs,
+            journal=journal,
+            clock=clock,
+        )
+    finally:
+        fetching.stop()
+        keyring.close()
+        catalog.close()
+
+
+def sweep(node: Node) -> int:
+    """Erase what a crash left over: packs that no row and no running fetch knows."""
+    with node.catalog.look() as records:
+        keep = {pack.id for pack in records.studies.all_packs()}
+        open_states = (FetchState.RUNNING, FetchState.PAUSED)
+        keep |= {
+            fetch.pack
+            for fetch in records.fetches.list()
+            if fetch.pack is not None and fetch.state in open_states
+        }
+    return node.packs.sweep(frozenset(keep))
+
+
+async def run(node: Node) -> None:
+    """Open the doors and work until SIGTERM or SIGINT.
+
+    Raises:
+        ServiceError: A port is in use, or another node runs on this home.
+    """
+    settings, loop = node.settings, asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    doors = Doors(
+        public=(settings.public_host, settings.public_port),
+        internal=(settings.internal_host, settings.internal_port),
+        admin=settings.home / "admin.sock",
+        staging=settings.home / "staging",
+    )
+    port = DicomPort(
+        host=settings.dicom_host,
+        port=settings.dicom_port,
+        ae_title=settings.dicom_ae_title,
+        senders=settings.dicom_senders,
+        store=node.receiving.store,
+    )
+    async with listening(
+        doors,
+        public=node.public,
+        admin=node.admin,
+        ready=lambda: _missing(node),
+        entropy=SystemEntropy(),
+    ) as opened:
+        # Only now is it certain that no other process works on this home.
+        swept = await asyncio.to_thread(sweep, node)
+        if swept:
+            log.info("erased %d packs that a crash left unfinished", swept)
+        await asyncio.to_thread(port.start)
+        try:
+            _log_event(node, "node.started")
+            node.listeners["public"] = _address(*opened.public)
+            node.listeners["internal"] = _address(*opened.internal)
+            node.listeners["dicom"] = _address(*port.address)
+            node.fetching.resume_all()
+            _announce(node)
+            await _work(node, ended)
+        finally:
+            await asyncio.to_thread(port.stop)
+            _log_event(node, "node.stopped")
+
+
+def _log_event(node: Node, kind: str) -> None:
+    with node.catalog.change() as records:
+        node.journal.note(records, kind, who=auditing.user("undisc-node"))
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _missing(node: Node) -> str:
+    """Say what keeps the node from working; empty when nothing does."""
+    if node.packs.free_bytes() < node.settings.reserve_mib * _MIB:
+        return "the disk is nearly full, so nothing more is stored"
+    try:
+        with node.catalog.change() as records:
+            records.tickets.forget_expired(node.clock.now_ms())
+    except ServiceError as problem:
+        return str(problem)
+    return ""
+
+
+def _announce(node: Node) -> None:
+    print(f"undisc node '{node.settings.name}' is ready")  # noqa: T201 - for whoever started it
+    for name, address in node.listeners.items():
+        print(f"  {name:<9} {address}")  # noqa: T201
+    print(f"  admin     {node.settings.home / 'admin.sock'}", flush=True)  # noqa: T201
+
+
+async def _work(node: Node, ended: asyncio.Event) -> None:
+    """Settle quiet studies and forget what has expired, until the end."""
+    while not ended.is_set():
+        try:
+            await asyncio.wait_for(ended.wait(), _TICK_SECONDS)
+        except TimeoutError:
+            await asyncio.to_thread(_tick, node)
+
+
+def _tick(node: Node) -> None:
+    try:
+        node.settling.settle_quiet(int(node.settings.settle_seconds * 1000))
+        with node.catalog.change() as records:
+            records.tickets.forget_expired(node.clock.now_ms())
+    except ServiceError as problem:
+        # The next tick tries again; a full disk must not end the node.
+        log.warning("housekeeping failed: %s", problem.reason)
+
+
+def serve(settings: Settings) -> None:
+    """Run a node until it is told to stop.
+
+    Raises:
+        ServiceError: It cannot be built or opened.
+    """
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    with build(settings) as node:
+        asyncio.run(run(node))
