@@ -6,6 +6,7 @@ nothing, a look sees one moment, a revocation stays.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -50,12 +51,11 @@ class _Tables:
     frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
 
     def copy(self) -> _Tables:
-        return _Tables(
-            **{
-                name: value if isinstance(value, Frontier) else value.copy()
-                for name, value in vars(self).items()
-            }
-        )
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if not isinstance(value, Frontier):  # a frontier never changes
+                setattr(twin, name, value.copy())
+        return twin
 
 
 class _Part:

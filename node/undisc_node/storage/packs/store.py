@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -118,10 +118,8 @@ class PackStore:
 
     def study_header(self, pack: Pack) -> StudyHeader:
         """Open the pack's study header; raises as `objects`."""
-        path = self._files.published(pack.id)
-        with opened(path) as descriptor, disk_faults(path):
-            header, _ = self._layout(descriptor, pack).study_header()
-        return header
+        with self._layout(pack) as layout:
+            return layout.study_header()[0]
 
     def series_name(self, pack: Pack, series_uid: str) -> bytes:
         """Return the 16-byte name of a series under the pack's study key."""
@@ -256,15 +254,18 @@ class PackStore:
         known = self._cache.get(pack.id, pack.length)
         if known is not None:
             return known
-        path = self._files.published(pack.id)
-        with opened(path) as descriptor, disk_faults(path):
-            entries = self._layout(descriptor, pack).entries(pack.index_at)
+        with self._layout(pack) as layout:
+            entries = layout.entries(pack.index_at)
         self._cache.put(pack.id, pack.length, entries)
         return entries
 
-    def _layout(self, descriptor: int, pack: Pack) -> PackLayout:
-        check_length(descriptor, pack.id, pack.length)
-        return PackLayout(descriptor, pack.id, self._keyring.get(pack.id), pack.length)
+    @contextmanager
+    def _layout(self, pack: Pack) -> Iterator[PackLayout]:
+        study_key = self._keyring.get(pack.id)
+        path = self._files.published(pack.id)
+        with opened(path) as descriptor, disk_faults(path):
+            check_length(descriptor, pack.id, pack.length)
+            yield PackLayout(descriptor, pack.id, study_key, pack.length)
 
 
 def _stored(entries: Sequence[IndexEntry]) -> Sequence[Stored]:
