@@ -21,15 +21,15 @@ MAX_NODE_NAME: Final = 64  # characters of a practice's name in its status card
 MAX_URLS: Final = 8  # addresses in a status card
 MAX_URL: Final = 256  # characters; host names end at 253 (RFC 1035 §2.3.4)
 MAX_LINK: Final = 2_048  # characters of a link as pasted; mail gateways wrap it in their own
-MAX_IDENTITY_RECORD: Final = 1_024  # bytes; a record has about 330
-MAX_IDENTITY_RECORDS: Final = 256  # rotations a peer walks through, as in TUF
+MAX_IDENTITY_RECORD: Final = 1_024  # bytes; a record has about 220
+MAX_IDENTITY_RECORDS: Final = 32  # records of one node; that many still fit a receipt
 MAX_STATUS_CARD: Final = 4_096  # bytes; eight addresses of 256 characters fit
 STATUS_CARD_LIFETIME: Final = 30 * 86_400  # seconds; a frozen old card ages out (TUF freeze attack)
 MAX_KIT: Final = 65_536  # characters of a recovery kit's text; a page has about 1,100
 
 # --- Capabilities (SPEC.md §4) ------------------------------------------------------------------
 
-MAX_TOKEN: Final = 4_096  # bytes of one delegation or invocation; 64 series need about 2,900
+MAX_TOKEN: Final = 4_096  # bytes of one delegation or invocation; 64 series need about 2,000
 MAX_PROOFS: Final = 2  # [grant] or [grant, share]: the closed profile has no longer chain
 MAX_COMMAND: Final = 64  # characters; the longest of the profile has nine
 MIN_NONCE: Final = 12  # bytes; UCAN 1.0 recommends at least 12 random bytes

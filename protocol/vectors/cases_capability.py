@@ -122,6 +122,7 @@ _COMMON: tuple[tuple[str, str, dict[str, Value]], ...] = (
     ("text-nonce", "a nonce as text", {"nonce": "n" * 12}),
     ("bytes-aud", "the raw key in the place of a did:key", {"aud": RECIPIENT.public}),
     ("bytes-cmd", "a command as bytes", {"cmd": b"/img/read"}),
+    ("long-cmd", "a command of 65 characters", {"cmd": "/img/read" + "/" * 56}),
 )
 
 
