@@ -34,12 +34,14 @@ from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.model import FetchState
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
+from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving
 from undisc_node.services.revoking import Revoking
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.sharing import Sharing
 from undisc_node.services.status import Status
+from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
 from undisc_node.storage import home as homes
 from undisc_node.storage.catalog import SqliteCatalog
@@ -221,6 +223,10 @@ def build(settings: Settings) -> Iterator[Node]:
             entropy=entropy,
             own=own,
         ),
+        receipts=Receipts(
+            catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
+        ),
+        streams=Streams(catalog=catalog, packs=packs, clock=clock),
     )
     try:
         yield Node(

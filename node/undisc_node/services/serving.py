@@ -1,17 +1,13 @@
-"""Giving to other nodes: answer a fetch, hand out bytes, take receipts (SPEC.md §6).
+"""Answering a fetch: from a sealed request to a ticket (SPEC.md §6.2 to §6.4).
 
 A request is verified by `undisc_protocol`; this module looks up the rows that the verification
 asks for, and turns a good request into a ticket. Replay, ticket, log row and first use of a share
-are one change: a crash leaves either all of them or none. Ciphertext goes out in slices, and before
-each of them the ticket is looked at again, so a revocation bites within a slice.
+are one change: a crash leaves either all of them or none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import BinaryIO
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
@@ -21,7 +17,6 @@ from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import (
     Extent,
     PeerState,
-    Receipt,
     Study,
     StudyState,
     Ticket,
@@ -32,10 +27,8 @@ from undisc_protocol import limits
 from undisc_protocol.answer import request_hash, sign_refusal
 from undisc_protocol.capability.chain import Claim, Standing, check_standing, verify_chain
 from undisc_protocol.errors import (
-    BadTicket,
     Busy,
     NotGranted,
-    OutsideExtent,
     OutsidePolicy,
     RemoteProtocolError,
     Replayed,
@@ -46,20 +39,10 @@ from undisc_protocol.exchange import Granted, Request, make_answer, read_request
 from undisc_protocol.identity import Identity
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.manifest import Manifest, ManifestObject, ManifestStudy
-from undisc_protocol.receipt import acknowledge, open_receipt
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A run of ciphertext in a pack file, at most `limits.SLICE` long."""
-
-    file: BinaryIO
-    offset: int
-    length: int
 
 
 class Serving:
-    """Answers fetches and receipts, and opens streams.
+    """Answers fetches.
 
     Args:
         catalog: Rows.
@@ -96,9 +79,7 @@ class Serving:
     def _now(self) -> int:
         return self._clock.now_ms() // 1000
 
-    # --- Fetch ----------------------------------------------------------------------------------
-
-    def answer_fetch(self, body: bytes) -> Reply:
+    def answer(self, body: bytes) -> Reply:
         """Answer a request for a study (SPEC.md §6.2, §6.3).
 
         Args:
@@ -274,140 +255,3 @@ class Serving:
                 why=claim.invocation.arguments.purpose,
                 detail={"objects": len(ticket.extents)},
             )
-
-    # --- Bytes ----------------------------------------------------------------------------------
-
-    def open_stream(self, ticket: bytes, start: int, stop: int | None) -> Stream:
-        """Open the bytes `[start, stop)` of a ticket's stream.
-
-        Args:
-            ticket: The ticket, 32 bytes.
-            start: First byte.
-            stop: End, exclusive; None for the end of the stream.
-
-        Raises:
-            BadTicket: Unknown, over, or its capability was revoked.
-            OutsideExtent: Not within what the ticket covers.
-        """
-        found = self._living(sha256(ticket).digest())
-        total = sum(extent.length for extent in found.extents)
-        end = total if stop is None else stop
-        if not 0 <= start < end <= total:
-            raise OutsideExtent("the range lies outside what the ticket covers")
-        return Stream(self, found, start, end, total)
-
-    def _living(self, ticket_hash: bytes) -> Ticket:
-        with self._catalog.look() as records:
-            ticket = records.tickets.get(ticket_hash)
-        if ticket is None or ticket.expires_ms <= self._clock.now_ms():
-            raise BadTicket("the ticket is not valid, or not any more")
-        return ticket
-
-    def check_alive(self, ticket: Ticket) -> None:
-        """Look at a ticket again.
-
-        Raises:
-            BadTicket: It is over, or its capability was revoked in the meantime.
-        """
-        self._living(ticket.hash)
-
-    def open_pack(self, pack: bytes) -> BinaryIO:
-        """Open a pack file for reading ciphertext."""
-        return self._packs.open_file(pack)
-
-    # --- Receipts -------------------------------------------------------------------------------
-
-    def take_receipt(self, body: bytes) -> Reply:
-        """File a recipient's receipt, and acknowledge it (SPEC.md §6.6).
-
-        Args:
-            body: The HTTP body as received.
-        """
-        try:
-            return Reply(200, self._filed(body))
-        except RemoteProtocolError as problem:
-            return self._refusal(body, problem)
-
-    def _filed(self, body: bytes) -> bytes:
-        receipt = open_receipt(body, box=self._own.box, own=self._own.id, now=self._now())
-        stored = receipt.stored
-        with self._catalog.change() as records:
-            ticket = records.tickets.by_invocation(stored.invocation.digest)
-            if ticket is None or ticket.peer != receipt.sender.node_id:
-                raise NotGranted("the receipt belongs to no answer of this node")
-            if (ticket.study, ticket.manifest) != (stored.study, stored.manifest):
-                raise NotGranted("the receipt is about something else than what was answered")
-            row = Receipt(
-                id=receipt.id,
-                token=receipt.raw,
-                peer=receipt.sender.node_id,
-                study=stored.study,
-                invocation=stored.invocation.digest,
-                objects=stored.objects,
-                size=stored.size,
-                at_ms=self._clock.now_ms(),
-            )
-            known = {one.id for one in records.fetches.receipts(stored.study)}
-            if row.id not in known:
-                records.fetches.add_receipt(row)
-                study = records.studies.get(stored.study)
-                peer = records.peers.get(row.peer)
-                self._journal.note(
-                    records,
-                    "receipt.taken",
-                    who=auditing.other_node(peer or row.peer),
-                    what=auditing.about_study(study) if study else (),
-                    detail={"objects": stored.objects, "bytes": stored.size},
-                )
-        return acknowledge(self._own.key, receipt, request=request_hash(body), at=self._now())
-
-
-class Stream:
-    """Granted bytes, opened for one answer.
-
-    Attributes:
-        start: First byte of the range within the ticket's stream.
-        stop: End of the range, exclusive.
-        total: Length of the whole stream.
-    """
-
-    def __init__(self, serving: Serving, ticket: Ticket, start: int, stop: int, total: int) -> None:
-        self._serving = serving
-        self._ticket = ticket
-        self._files: dict[bytes, BinaryIO] = {}
-        self.start = start
-        self.stop = stop
-        self.total = total
-
-    def slices(self) -> Iterator[Slice]:
-        """Yield the range in slices of at most `limits.SLICE` bytes.
-
-        Raises:
-            BadTicket: Before a slice, when the ticket is over or its capability was revoked.
-        """
-        for extent in _within(self._ticket.extents, self.start, self.stop):
-            for skipped in range(0, extent.length, limits.SLICE):
-                self._serving.check_alive(self._ticket)
-                file = self._files.get(extent.pack)
-                if file is None:
-                    file = self._files[extent.pack] = self._serving.open_pack(extent.pack)
-                length = min(limits.SLICE, extent.length - skipped)
-                yield Slice(file, extent.offset + skipped, length)
-
-    def close(self) -> None:
-        """Close what is open; doing it again changes nothing."""
-        while self._files:
-            self._files.popitem()[1].close()
-
-
-def _within(extents: Sequence[Extent], start: int, stop: int) -> Iterator[Extent]:
-    """Yield the parts of a concatenation of extents that lie in `[start, stop)`."""
-    position = 0
-    for extent in extents:
-        first = max(start, position) - position
-        last = min(stop, position + extent.length) - position
-        if first < last:
-            yield Extent(extent.pack, extent.offset + first, last - first)
-        position += extent.length
-        if position >= stop:
-            return

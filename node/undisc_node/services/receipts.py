@@ -1,0 +1,90 @@
+"""Taking the receipts of those who fetched (SPEC.md §6.6)."""
+
+from __future__ import annotations
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.identity import OwnIdentity
+from undisc_node.services.model import Receipt
+from undisc_node.services.ports import Catalog, Clock, Reply
+from undisc_protocol.answer import request_hash, sign_refusal
+from undisc_protocol.errors import NotGranted, RemoteProtocolError
+from undisc_protocol.receipt import acknowledge, open_receipt
+
+
+class Receipts:
+    """Files receipts and acknowledges them.
+
+    Args:
+        catalog: Rows.
+        journal: The log.
+        refusals: Counts what is refused to strangers.
+        clock: Time.
+        own: Who we are.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        journal: Journal,
+        refusals: Refusals,
+        clock: Clock,
+        own: OwnIdentity,
+    ) -> None:
+        self._catalog = catalog
+        self._journal = journal
+        self._refusals = refusals
+        self._clock = clock
+        self._own = own
+
+    def take(self, body: bytes) -> Reply:
+        """File a recipient's receipt, and acknowledge it (SPEC.md §6.6).
+
+        Args:
+            body: The HTTP body as received.
+        """
+        try:
+            return Reply(200, self._filed(body))
+        except RemoteProtocolError as problem:
+            self._refusals.count(problem)
+            signed = sign_refusal(
+                self._own.key, request=request_hash(body), at=self._now(), error=problem
+            )
+            return Reply(problem.status, signed)
+
+    def _now(self) -> int:
+        return self._clock.now_ms() // 1000
+
+    def _filed(self, body: bytes) -> bytes:
+        receipt = open_receipt(body, box=self._own.box, own=self._own.id, now=self._now())
+        stored = receipt.stored
+        with self._catalog.change() as records:
+            ticket = records.tickets.by_invocation(stored.invocation.digest)
+            if ticket is None or ticket.peer != receipt.sender.node_id:
+                raise NotGranted("the receipt belongs to no answer of this node")
+            if (ticket.study, ticket.manifest) != (stored.study, stored.manifest):
+                raise NotGranted("the receipt is about something else than what was answered")
+            row = Receipt(
+                id=receipt.id,
+                token=receipt.raw,
+                peer=receipt.sender.node_id,
+                study=stored.study,
+                invocation=stored.invocation.digest,
+                objects=stored.objects,
+                size=stored.size,
+                at_ms=self._clock.now_ms(),
+            )
+            known = {one.id for one in records.fetches.receipts(stored.study)}
+            if row.id not in known:
+                records.fetches.add_receipt(row)
+                study = records.studies.get(stored.study)
+                peer = records.peers.get(row.peer)
+                self._journal.note(
+                    records,
+                    "receipt.taken",
+                    who=auditing.other_node(peer or row.peer),
+                    what=auditing.about_study(study) if study else (),
+                    detail={"objects": stored.objects, "bytes": stored.size},
+                )
+        return acknowledge(self._own.key, receipt, request=request_hash(body), at=self._now())
