@@ -9,7 +9,7 @@ passphrase; whoever finds the page alone has nothing.
     row     =  35 letters of the body in base32 ‖ 5 check letters
     page    =  words for people, then the rows between two marker lines
 
-The page may be copied by hand: spaces, line ends, case and hyphens do not matter, 0, 1 and 8 are
+The page may be copied by hand: only letters and digits count, their case does not, 0, 1 and 8 are
 read as O, I and B, and the check letters say which row was mistyped.
 """
 
@@ -41,7 +41,9 @@ _ROW: Final = 7 * _GROUP  # letters of a row without its check
 _LINE: Final = 72  # columns of the words for people
 _MISREAD: Final = str.maketrans("018", "OIB")
 _MARKERS: Final = re.compile(
-    r"-*\s*BEGIN\s+UNDISC\s+RECOVERY\s+KIT\s*-*(.*?)-*\s*END\s+UNDISC\s+RECOVERY\s+KIT",
+    r"BEGIN{gap}UNDISC{gap}RECOVERY{gap}KIT(.*?)END{gap}UNDISC{gap}RECOVERY{gap}KIT".replace(
+        "{gap}", r"[\W_]{1,9}"
+    ),
     re.DOTALL | re.IGNORECASE,
 )
 
@@ -182,7 +184,7 @@ def _body(text: str) -> bytes:
     found = _MARKERS.search(text)
     if found is None:
         raise Malformed(f"no recovery kit between '{BEGIN}' and '{END}'")
-    typed = re.sub(r"[\s\-]", "", found[1]).upper().translate(_MISREAD)
+    typed = re.sub(r"[\W_]", "", found[1]).upper().translate(_MISREAD)
     letters = []
     for start in range(0, len(typed), _ROW + _GROUP):
         row, check = typed[start : start + _ROW], typed[start + _ROW : start + _ROW + _GROUP]
