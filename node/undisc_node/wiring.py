@@ -54,6 +54,7 @@ from undisc_protocol.keys import SignKey, box_key
 
 _MIB = 2**20
 _TICK_SECONDS = 1.0  # how often quiet studies and expired invocations are looked for
+_RETRY_TICKS = 600  # after so many, receipts that are still due are sent again
 
 log = logging.getLogger("undisc")
 
@@ -339,15 +340,19 @@ def _announce(node: Node) -> None:
 
 async def _work(node: Node, ended: asyncio.Event) -> None:
     """Settle quiet studies and forget what has expired, until the end."""
+    ticks = 0
     while not ended.is_set():
         try:
             await asyncio.wait_for(ended.wait(), _TICK_SECONDS)
         except TimeoutError:
-            await asyncio.to_thread(_tick, node)
+            ticks += 1
+            await asyncio.to_thread(_tick, node, retry=ticks % _RETRY_TICKS == 0)
 
 
-def _tick(node: Node) -> None:
+def _tick(node: Node, *, retry: bool) -> None:
     try:
+        if retry:
+            node.fetching.resume_all()
         node.settling.settle_quiet(int(node.settings.settle_seconds * 1000))
         with node.catalog.change() as records:
             records.tickets.forget_expired(node.clock.now_ms())

@@ -19,6 +19,7 @@ from undisc_admin.session import Session, pass_session
 
 _FIRST_LOOK: Final = 0.05  # seconds until the first look at a running fetch
 _LOOK_EVERY: Final = 0.5  # seconds between two looks at most
+_RECEIPT_WAIT: Final = 3.0  # seconds to wait for the acknowledgement of a receipt
 _NO_WAIT = click.option("--no-wait", is_flag=True, help="Start it and return at once.")
 
 
@@ -153,7 +154,14 @@ def _watch(session: Session, answer: Answer) -> Answer:
     progress = Progress(now=session.now, quiet=session.json_wanted)
     pause = _FIRST_LOOK
     try:
-        while (row := answer.part("fetch")).text("state") == "running":
+        for_receipt = _RECEIPT_WAIT
+        while True:
+            row = answer.part("fetch")
+            if row.text("state") != "running":
+                # The study is here; its receipt usually is acknowledged a moment later.
+                if row.text("receipt") != "due" or for_receipt <= 0:
+                    break
+                for_receipt -= pause
             progress.show(_step(row))
             session.sleep(pause)
             pause = min(2 * pause, _LOOK_EVERY)

@@ -125,8 +125,11 @@ def test_an_offer_that_is_not_there(undisc):
     assert done.stderr.startswith("error: nowhere.undisc-offer cannot be read: no such file")
 
 
-def test_a_receipt_that_is_still_due_is_said(undisc, node):
-    node.say("POST", "fetches", {"fetch": {**FETCH_ROW, "receipt": "due"}})
+def test_a_receipt_that_is_still_due_is_waited_for_and_then_said(undisc, node):
+    due = {"fetch": {**FETCH_ROW, "receipt": "due"}}
+    node.say("POST", "fetches", due)
+    for _ in range(20):
+        node.say("GET", f"fetches/{FETCH_ID}", due)
 
     assert "has not taken our receipt yet" in undisc("fetch", "-", typed="an offer").stderr
 
