@@ -36,11 +36,14 @@ class RawSender:
         self.connection = socket.create_connection(address, timeout=timeout)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._message = 0
-        self.connection.sendall(associate_request(contexts, calling=calling))
-        kind, body = self.receive()
-        if kind != 2:
+        try:
+            self.connection.sendall(associate_request(contexts, calling=calling))
+            kind, body = self.receive()
+            if kind != 2:
+                raise ConnectionRefusedError(body[1:4].hex())
+        except OSError:
             self.connection.close()
-            raise ConnectionRefusedError(body[1:4].hex())
+            raise
         self.accepted = _accepted(body)
         self.max_pdu = _max_pdu(body)
 
@@ -65,6 +68,13 @@ class RawSender:
         self, context: int, sop_class: str, sop_uid: str, data: bytes, *, fragment: int = 16_000
     ) -> tuple[int, str]:
         """Send one object; return status and error comment."""
+        self.ask_to_store(context, sop_class, sop_uid, data, fragment=fragment)
+        return self.answer()
+
+    def ask_to_store(
+        self, context: int, sop_class: str, sop_uid: str, data: bytes, *, fragment: int = 16_000
+    ) -> None:
+        """Send one object and do not wait for the answer."""
         command = (
             _us(0x0100, 0x01)
             + _us(0x0110, self._next())
@@ -74,7 +84,6 @@ class RawSender:
         )
         self.send(context, _command(sop_class, command), is_command=True)
         self.send(context, data, fragment=fragment)
-        return self.answer()
 
     def send(
         self, context: int, data: bytes, *, is_command: bool = False, fragment: int = 16_000

@@ -8,6 +8,7 @@ image. A later release replaces all of this by an engine of our own.
 
 from __future__ import annotations
 
+import logging
 import queue
 import select
 import socket
@@ -65,6 +66,7 @@ class Acceptor:
         peer: tuple[str, int],
         may_call: Callable[[str], bool],
         on_store: Handler,
+        logger: logging.Logger,
     ) -> None:
         """Serve one connection until it ends.
 
@@ -74,6 +76,7 @@ class Acceptor:
             peer: Address and port of the other side.
             may_call: Decides about the calling AE title.
             on_store: Gets pynetdicom's C-STORE event; returns a status data set.
+            logger: Where to write lines without patient data.
         """
         association = Association(self._application, "acceptor")
         association.name = f"dicom-{peer[0]}"
@@ -102,6 +105,16 @@ class Acceptor:
                 event.assoc.acse.send_reject(*_REJECTED_CALLING_AE)
                 event.assoc.kill()
 
+        def run_reactor() -> None:
+            try:
+                association.dul.run_reactor()
+            except Exception as error:  # noqa: BLE001 - the library fails on what it does not expect
+                # Its own report would be a traceback with values of the message in it.
+                logger.info("DICOM: a message from %s was not understood: %s", peer[0], type(error))
+            finally:
+                guarded.close()
+
+        association.dul.run = run_reactor  # type: ignore[method-assign]
         association.bind(evt.EVT_REQUESTED, check_title)
         association.bind(evt.EVT_DIMSE_RECV, lambda _event: guarded.await_answer())
         association.bind(evt.EVT_C_STORE, on_store)
@@ -145,6 +158,7 @@ class _GuardedSocket(AssociationSocket):
         self._to_send = to_send
         self._pending = memoryview(b"")
         self._answering = False
+        self._is_shut = False
 
     @property
     def ready(self) -> bool:
@@ -153,7 +167,7 @@ class _GuardedSocket(AssociationSocket):
         While a request waits for its answer nothing more is read: one operation at a time is what
         was negotiated, and it keeps a hasty sender from filling the memory.
         """
-        if self.socket is None or not self._is_connected:
+        if self._is_shut:
             return False
         if self._answering:
             self._to_send.wait(_WAIT)
@@ -175,6 +189,13 @@ class _GuardedSocket(AssociationSocket):
         part = self._pending[:nr_bytes]
         self._pending = self._pending[nr_bytes:]
         return bytearray(part)
+
+    def _shutdown_socket(self) -> None:
+        """Close, and wake an association that still waits for a request that will not come."""
+        super()._shutdown_socket()
+        self._is_shut = True
+        if not self.assoc.is_established:
+            self.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
 
     def await_answer(self) -> None:
         """Read nothing more until an answer was sent."""

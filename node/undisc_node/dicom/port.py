@@ -177,7 +177,12 @@ class DicomPort:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._acceptor.run(
-                connection, gate, peer=peer, may_call=visit.may_call, on_store=visit.on_store
+                connection,
+                gate,
+                peer=peer,
+                may_call=visit.may_call,
+                on_store=visit.on_store,
+                logger=self._log,
             )
         except OSError as error:
             self._log.info("DICOM: connection from %s ended (%s)", peer[0], type(error).__name__)
