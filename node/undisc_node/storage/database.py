@@ -51,7 +51,7 @@ def open_writer(
         )
     if create:
         _make_private(path)
-    elif not path.exists():
+    elif not _exists(path):
         raise NotFound(
             f"{path} is missing",
             code="database_missing",
@@ -93,6 +93,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")
     return connection
+
+
+def _exists(path: Path) -> bool:
+    with disk_faults(path):
+        return path.exists()
 
 
 def _make_private(path: Path) -> None:

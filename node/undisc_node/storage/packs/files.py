@@ -44,6 +44,14 @@ class PackFiles:
         """Where a pack lies while it is filled from a peer."""
         return self.staging / pack.hex()
 
+    def find(self, pack: bytes) -> Path | None:
+        """Where a pack lies now, staged or in place; None if it does not."""
+        for path in (self.staged(pack), self.published(pack)):
+            with disk_faults(path):
+                if path.exists():
+                    return path
+        return None
+
     def names(self) -> frozenset[bytes]:
         """List the ids of all pack files; files with other names are not ours and left out."""
         found: set[bytes] = set()

@@ -192,14 +192,7 @@ class PackStore:
         Raises:
             NotFound: No such pack is staged.
         """
-        path = next(
-            (
-                path
-                for path in (self._files.staged(pack), self._files.published(pack))
-                if path.exists()
-            ),
-            None,
-        )
+        path = self._files.find(pack)
         if path is None:
             raise NotFound("no such pack is staged")
         return StagedPack(
