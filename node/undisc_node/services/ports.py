@@ -12,9 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from undisc_protocol.log import Frontier
-from undisc_protocol.pack import ObjectHeader, StudyHeader
-
 from undisc_node.services.model import (
     Fetch,
     Grant,
@@ -30,6 +27,8 @@ from undisc_node.services.model import (
     Ticket,
 )
 from undisc_protocol.did import Did
+from undisc_protocol.log import Frontier
+from undisc_protocol.pack import ObjectHeader, StudyHeader
 
 
 class Clock(Protocol):
@@ -83,7 +82,7 @@ class StudyRecords(Protocol):
 
 
 class GrantRecords(Protocol):
-    """Grants of this node. A revoked grant stays revoked: `put` never clears `revoked_ms`."""
+    """Grants of this node, newest first. Added once; a revoked grant stays revoked."""
 
     def get(self, grant: bytes) -> Grant | None:
         """Return it by id, or None."""
@@ -99,7 +98,7 @@ class GrantRecords(Protocol):
 
 
 class ShareRecords(Protocol):
-    """Shares that stand on grants of this node. A revoked share stays revoked."""
+    """Shares that stand on grants of this node, newest first; a revoked share stays revoked."""
 
     def get(self, share: bytes) -> Share | None:
         """Return it by id, or None."""
@@ -302,7 +301,12 @@ class Incoming(Protocol):
         """Number of good chunks at the start of an incomplete object."""
 
     def announce(self, headers: Sequence[ObjectHeader]) -> None:
-        """Make room for objects that are not announced yet; durable on return."""
+        """Make room for objects that are not announced yet; durable on return.
+
+        Raises:
+            Tampered: An announced object has another key, size or hash now.
+            DiskFull: No room.
+        """
 
     def receive(self, object_id: bytes, first_chunk: int, read_into: ReadInto) -> None:
         """Take an object's chunks from `first_chunk` on, verify each, then the hash of the whole.
@@ -311,11 +315,18 @@ class Incoming(Protocol):
 
         Raises:
             Tampered: A chunk or the hash is wrong; the object counts as not there.
+            Damaged: A chunk before `first_chunk` is not here after all.
             DiskFull: No room.
         """
 
     def publish(self) -> int:
-        """Make everything durable and move the pack in place; return its length in bytes."""
+        """Make everything durable and move the pack in place; return its length in bytes.
+
+        Doing it again, after a crash came before the row, changes nothing.
+
+        Raises:
+            Conflict: An announced object is not known to be complete.
+        """
 
     def discard(self) -> None:
         """Remove the file and the study key."""
@@ -345,6 +356,8 @@ class Packs(Protocol):
         Raises:
             DiskFull: No room; the pack is as before.
             Conflict: A draft's bytes changed while they were read.
+            Invalid: An attribute does not fit a header.
+            Damaged: The file is shorter than the committed length.
         """
 
     def objects(self, pack: Pack) -> Sequence[Stored]:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -258,3 +259,55 @@ def reopened(path):
     catalog.close()
     keyring = open_keyring(path / "keyring.sqlite3")
     return PackStore(path, keyring=keyring, entropy=SeededEntropy("reader")), study, pack
+
+
+@pytest.fixture
+def acts(monkeypatch):
+    """What the kernel was asked to do, in order; names relative to the home."""
+    seen = []
+
+    def note(name, act):
+        def noted(first, *rest, **named):
+            path = Path(f"/proc/self/fd/{first}").readlink() if isinstance(first, int) else first
+            parent, _, leaf = str(path).rpartition("/")
+            place = leaf if leaf in ("packs", "staging") else parent.rpartition("/")[2] + "/file"
+            seen.append((name, place))
+            return act(first, *rest, **named)
+
+        return noted
+
+    for name in ("pwritev", "fsync", "fdatasync", "rename"):
+        monkeypatch.setattr(os, name, note(name, getattr(os, name)))
+    return seen
+
+
+def test_an_append_returns_after_the_disk_has_it(home, acts):
+    """Nothing is written behind the last sync: "stored" is told after this."""
+    pack, _ = home.filled(b"object")
+    acts.clear()
+    home.packs.append(pack, [samples.draft(b"one", 1), samples.draft(b"two", 2)])
+    assert acts[-1] == ("fdatasync", "packs/file")
+    acts.clear()
+    home.packs.seal_index(home.packs.append(pack, [samples.draft(b"three", 3)])[0])
+    assert acts[-2:] == [("pwritev", "packs/file"), ("fdatasync", "packs/file")]
+
+
+def test_a_new_pack_is_on_disk_with_its_name(home, acts):
+    """File first, then the directory that names it."""
+    home.packs.create(samples.study_header())
+    assert acts == [("pwritev", "packs/file"), ("fsync", "packs/file"), ("fsync", "packs")]
+
+
+def test_publishing_syncs_bytes_before_the_name_moves(home, acts):
+    """After a power cut the pack is in one place with all its bytes."""
+    transfer = Transfer(home)
+    for which in range(3):
+        transfer.send(transfer.staged, which)
+    acts.clear()
+    transfer.staged.publish()
+    assert acts == [
+        ("fsync", "staging/file"),
+        ("rename", "staging/file"),
+        ("fsync", "packs"),
+        ("fsync", "staging"),
+    ]
