@@ -63,7 +63,7 @@ def encode(value: Value) -> bytes:
     """Encode a value.
 
     Args:
-        value: None, bool, int within 53 bits, bytes, str, `Cid`, sequence, or map with text keys.
+        value: None, bool, int within 53 bits, bytes, str, `Cid`, list, tuple, or map with text keys.
 
     Returns:
         Its one canonical encoding.
@@ -106,7 +106,7 @@ def _write(value: Value, parts: list[bytes], depth: int) -> None:
         raise LocalProtocolError("a value is nested too deeply")
     elif isinstance(value, Mapping):
         _write_map(value, parts, depth)
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list | tuple):
         parts.append(_head(_ARRAY, len(value)))
         for item in value:
             _write(item, parts, depth - 1)

@@ -17,7 +17,7 @@ strictly, the caller checks the fields and finds the signer, `Envelope.verify` c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -61,7 +61,7 @@ class Envelope:
     """
 
     raw: bytes
-    payload: Mapping[str, Value]
+    payload: Mapping[str, Value] = field(compare=False, repr=False)
 
     @property
     def cid(self) -> Cid:

@@ -1,0 +1,89 @@
+"""Making identity records and cards, beyond the vectors of SPEC.md §3.4 to §3.6."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from support.parties import HOLDER, NOW, STRANGER, label
+from undisc_protocol import limits
+from undisc_protocol.errors import BadSignature, Expired, LocalProtocolError
+from undisc_protocol.identity import (
+    node_document,
+    read_card,
+    read_identity,
+    read_identity_record,
+    read_node_document,
+    read_status_card,
+    sign_identity_record,
+    sign_status_card,
+)
+
+CARD = read_card(HOLDER.card)
+
+
+def test_the_node_id_is_the_hash_of_the_first_record():
+    (record,) = HOLDER.identity.records
+    assert HOLDER.identity.node_id == sha256(record).digest()
+    assert HOLDER.identity.dids == {HOLDER.key.did}
+    assert read_identity_record(record).next_hash == label("holder next")
+
+
+def test_the_document_brings_both():
+    raw = node_document(HOLDER.identity.records, HOLDER.card)
+    document = read_node_document(raw, now=NOW)
+    assert document.identity == HOLDER.identity
+    assert document.card == CARD
+    assert document.card_bytes == HOLDER.card
+
+
+def test_a_full_chain_and_card_fit_the_document():
+    """Nodes that changed their key as often as allowed must still be able to say who they are."""
+    records = [bytes(240)] * limits.MAX_IDENTITY_RECORDS
+    assert len(node_document(records, bytes(limits.MAX_STATUS_CARD))) <= limits.MAX_NODE_DOCUMENT
+    assert len(HOLDER.identity.records[0]) < 240
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ""},
+        {"name": "line\nend"},
+        {"urls": ("ftp://node.example",)},
+        {"box": bytes(31)},
+        {"expires": CARD.issued + limits.STATUS_CARD_LIFETIME + 1},
+        {"expires": CARD.issued},
+        {"urls": ("https://node.example",) * 9},
+        {"node_id": b"short"},
+    ],
+)
+def test_a_card_that_others_would_refuse_is_not_signed(changes):
+    with pytest.raises(LocalProtocolError):
+        sign_status_card(HOLDER.key, replace(CARD, **changes))
+
+
+def test_a_record_that_others_would_refuse_is_not_signed():
+    with pytest.raises(LocalProtocolError):
+        sign_identity_record(HOLDER.key, next_hash=bytes(20), issued=NOW)
+
+
+def test_a_stored_card_can_be_read_when_it_is_over():
+    """An administrator sees when a peer's card ended; the peer is not served by it."""
+    late = CARD.expires + limits.CLOCK_SKEW
+    with pytest.raises(Expired):
+        read_status_card(HOLDER.card, identity=HOLDER.identity, now=late)
+    assert read_card(HOLDER.card).expires == CARD.expires
+
+
+def test_a_card_of_another_node():
+    with pytest.raises(BadSignature):
+        read_status_card(STRANGER.card, identity=HOLDER.identity, now=NOW)
+
+
+def test_a_copied_record_does_not_make_another_node():
+    """Whoever copies a record gets its node id, but can sign no card for it."""
+    copied = read_identity(list(HOLDER.identity.records))
+    assert copied.node_id == HOLDER.identity.node_id
+    forged = sign_status_card(STRANGER.key, CARD)
+    with pytest.raises(BadSignature):
+        read_status_card(forged, identity=copied, now=NOW)
