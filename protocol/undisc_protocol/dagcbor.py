@@ -63,7 +63,7 @@ def encode(value: Value) -> bytes:
     """Encode a value.
 
     Args:
-        value: None, bool, int within 53 bits, bytes, str, `Cid`, list, tuple, or map with text keys.
+        value: None, bool, int within 53 bits, bytes, str, `Cid`, list, tuple, or map by text.
 
     Returns:
         Its one canonical encoding.

@@ -1,7 +1,6 @@
 """SPEC.md, the code and the vectors say the same."""
 
 import re
-from pathlib import Path
 
 import generate
 import pytest
@@ -15,15 +14,7 @@ ROW = re.compile(r"^\| (\d\.\d+-[AR]\d+) \|(.*)\|$", re.MULTILINE)
 ROWS = dict(ROW.findall(SPEC.read_text(encoding="utf-8")))
 
 
-def _vectors():
-    files = [Path(name) for name in generate.made()]
-    return [
-        vectorfile.read(path.name, (generate.TARGET / path).read_text(encoding="utf-8"))
-        for path in files
-    ]
-
-
-VECTORS = _vectors()
+VECTORS = [vectorfile.read(name, text) for name, text in generate.made().items()]
 
 
 @pytest.mark.parametrize("row", sorted(ROWS))
