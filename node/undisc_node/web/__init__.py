@@ -1,0 +1,1 @@
+"""The listeners: what other nodes, administrators and watchers reach over HTTP."""

@@ -1,0 +1,25 @@
+"""The admin API: everything the administrator can do, on the Unix socket of the node's home."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from undisc_node.web import admin_fetches, admin_grants, admin_log, admin_peers, admin_studies
+from undisc_node.web.admin_answers import answer, reads
+
+
+async def status(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/status: the node in one look."""
+    return await answer(request, lambda uses, _: uses.status.status())
+
+
+ROUTES: Final = (
+    reads("/admin/v1/status", status),
+    *admin_studies.ROUTES,
+    *admin_peers.ROUTES,
+    *admin_grants.ROUTES,
+    *admin_fetches.ROUTES,
+    *admin_log.ROUTES,
+)

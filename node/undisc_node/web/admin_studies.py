@@ -1,0 +1,199 @@
+"""Studies on the admin socket: list, show, import, export, settle, stop, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Final
+
+from aiohttp import web
+
+from undisc_node.services.errors import Invalid
+from undisc_node.services.model import Study, StudyState
+from undisc_node.web import keys
+from undisc_node.web.actors import actor_of
+from undisc_node.web.admin_answers import admin_route, answer, changes, names_in, reads
+from undisc_node.web.fields import query_number, read_fields, read_hex
+from undisc_node.web.limits import body_of
+from undisc_node.web.rendering import Json, detail_json, study_json
+from undisc_node.web.routing import NO_BODY
+from undisc_node.web.uses import AdminUses
+from undisc_protocol import limits
+
+_OBJECT: Final = 16  # bytes of an object's id
+_DEFAULT_LIST, _MAX_LIST = 100, 1_000  # studies in one answer
+_MAX_OFFSET: Final = 10**9
+_UPLOAD_SECONDS: Final = 3_600.0  # the largest object through a slow disk
+_IMPORT: Final = "import"  # the sender of what an administrator brings
+
+
+async def list_studies(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/studies: the newest first."""
+    text = request.query.get("text", "")
+    wanted = request.query.get("state", "")
+    if wanted and wanted not in frozenset(StudyState):
+        raise Invalid(f"state must be one of: {', '.join(StudyState)}")
+    state = StudyState(wanted) if wanted else None
+    limit = max(1, query_number(request, "limit", default=_DEFAULT_LIST, most=_MAX_LIST))
+    offset = max(0, query_number(request, "offset", default=0, most=_MAX_OFFSET))
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        found = uses.studies.list(text, state, limit, offset)
+        return {"studies": [study_json(study) for study in found]}
+
+    return await answer(request, work)
+
+
+async def show_study(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/studies/{study}: its instances, provenance and receipts."""
+    name = request.match_info["study"]
+    return await answer(
+        request,
+        lambda uses, _: detail_json(
+            uses.studies.detail(uses.studies.find(name).id), names_in(uses)
+        ),
+    )
+
+
+async def import_instance(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/instances: one file as the raw body; its `filename` is the caller's matter."""
+    async with request.app[keys.SPOOL].take(body_of(request)) as source:
+
+        def work(uses: AdminUses, _actor: str) -> Json:
+            outcome = uses.receiving.store(source, _IMPORT)
+            return {
+                "status": outcome.status,
+                "study": outcome.study.hex(),
+                "sop_uid": outcome.sop_uid,
+                "reason": outcome.reason,
+            }
+
+        return await answer(request, work)
+
+
+async def export_instance(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/studies/{study}/instances/{object}/file: the bytes as received."""
+    name = request.match_info["study"]
+    object_id = read_hex("object", request.match_info["object"], _OBJECT)
+    actor_of(request)
+    studies, workers = request.app[keys.ADMIN].studies, request.app[keys.WORKERS]
+    size, chunks = await workers.run(lambda: studies.read(studies.find(name).id, object_id))
+    try:
+        # Before the head goes out, so that a damaged object is an error and not a broken answer.
+        chunk = await workers.run(lambda: next(chunks, b""))
+        response = web.StreamResponse(headers={"Cache-Control": "no-store"})
+        response.content_type = "application/dicom"
+        response.content_length = size
+        await response.prepare(request)
+        try:
+            while chunk:
+                await response.write(chunk)
+                chunk = await workers.run(lambda: next(chunks, b""))
+        except Exception:
+            if request.transport is not None:
+                request.transport.abort()  # never a short file that looks whole
+            raise
+    finally:
+        if isinstance(chunks, Generator):
+            await workers.run(chunks.close)
+    return response
+
+
+def _on_study(
+    request: web.Request, act: Callable[[AdminUses, Study, str], Study]
+) -> Callable[[AdminUses, str], Json]:
+    """Make the work of a route that changes one study and answers with it."""
+    name = request.match_info["study"]
+
+    def work(uses: AdminUses, actor: str) -> Json:
+        return {"study": study_json(act(uses, uses.studies.find(name), actor))}
+
+    return work
+
+
+async def settle_study(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/studies/{study}/settle: no waiting for the quiet period."""
+    (await read_fields(request)).done()
+    return await answer(
+        request,
+        _on_study(request, lambda uses, study, actor: uses.settling.settle(study.id, actor)),
+    )
+
+
+async def hold_study(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/studies/{study}/hold: stop every byte for now."""
+    fields = await read_fields(request)
+    reason = fields.text("reason")
+    fields.done()
+    return await answer(
+        request,
+        _on_study(request, lambda uses, study, actor: uses.studies.hold(study.id, reason, actor)),
+    )
+
+
+async def release_study(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/studies/{study}/release: end a hold."""
+    (await read_fields(request)).done()
+    return await answer(
+        request,
+        _on_study(request, lambda uses, study, actor: uses.studies.release(study.id, actor)),
+    )
+
+
+async def withdraw_study(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/studies/{study}/withdraw: stop every byte for good."""
+    fields = await read_fields(request)
+    reason = fields.text("reason")
+    fields.done()
+    return await answer(
+        request,
+        _on_study(
+            request, lambda uses, study, actor: uses.studies.withdraw(study.id, reason, actor)
+        ),
+    )
+
+
+async def resolve_study(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/studies/{study}/resolve: accept or reject what waits."""
+    fields = await read_fields(request)
+    accept = fields.flag("accept")
+    fields.done()
+    return await answer(
+        request,
+        _on_study(
+            request, lambda uses, study, actor: uses.settling.resolve(study.id, accept, actor)
+        ),
+    )
+
+
+async def delete_study(request: web.Request) -> web.StreamResponse:
+    """DELETE /admin/v1/studies/{study}: destroy its key and its bytes."""
+    name = request.match_info["study"]
+
+    def work(uses: AdminUses, actor: str) -> Json:
+        study = uses.studies.find(name)
+        uses.studies.delete(study.id, actor)
+        return {"deleted": study.id.hex()}
+
+    return await answer(request, work)
+
+
+_STUDY: Final = "/admin/v1/studies/{study}"
+
+ROUTES: Final = (
+    reads("/admin/v1/studies", list_studies),
+    reads(_STUDY, show_study),
+    reads(_STUDY + "/instances/{object}/file", export_instance),
+    changes(_STUDY + "/settle", settle_study),
+    changes(_STUDY + "/hold", hold_study),
+    changes(_STUDY + "/release", release_study),
+    changes(_STUDY + "/withdraw", withdraw_study),
+    changes(_STUDY + "/resolve", resolve_study),
+    admin_route(method="DELETE", path=_STUDY, body_limit=NO_BODY, handler=delete_study),
+    admin_route(
+        method="POST",
+        path="/admin/v1/instances",
+        body_limit=limits.MAX_OBJECT,
+        handler=import_instance,
+        seconds=_UPLOAD_SECONDS,
+    ),
+)

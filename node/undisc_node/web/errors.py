@@ -1,0 +1,143 @@
+"""One shape for every error on every listener: `{"error": {"code", "message", "hint"}}`.
+
+The caller gets a stable code, a sentence and a hint, never a traceback or what it sent itself. What
+nobody foresaw is logged with a request id: where it happened and which class it has, but not
+its message, which could repeat request data or patient data.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import traceback
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from undisc_node.services.errors import Invalid, NotFound, ServiceError
+from undisc_protocol import limits
+from undisc_protocol.errors import Busy, ProtocolError
+
+_log = logging.getLogger(__name__)
+
+
+class TooSlow(ServiceError):
+    """The request's body did not arrive in time."""
+
+    code = "too_slow"
+    status = 408
+
+
+class TooLarge(ServiceError):
+    """The request's body is larger than the route takes."""
+
+    code = "oversize"
+    status = 413
+
+
+class Encoded(ServiceError):
+    """The request's body is compressed, which no route takes."""
+
+    code = "encoded"
+    status = 415
+
+
+class WrongMethod(ServiceError):
+    """The route exists, but not for this method."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class OldVersion(ServiceError):
+    """The request is older than HTTP/1.1."""
+
+    code = "old_http"
+    status = 505
+
+
+class WrongHost(ServiceError):
+    """The request names a host that this listener is not."""
+
+    code = "wrong_host"
+    status = 421
+
+
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_INTERNAL: Final = 500
+
+
+def answer(
+    status: int, code: str, message: str, hint: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return the one error shape."""
+    most = limits.MAX_ERROR_TEXT
+    error = {"code": code, "message": message[:most], "hint": hint[:most]}
+    return web.json_response(
+        {"error": error}, status=status, headers={**_HEADERS, **(headers or {})}
+    )
+
+
+def answer_of(problem: Exception) -> web.Response:
+    """Return the answer for an exception; one that nobody foresaw is logged."""
+    match problem:
+        case ServiceError():
+            return answer(problem.status, problem.reason, str(problem), problem.hint)
+        case Busy():
+            retry = {"Retry-After": "10"}
+            return answer(problem.status, problem.code, str(problem), problem.hint, retry)
+        case ProtocolError():
+            return answer(problem.status, problem.code, str(problem), problem.hint)
+        case web.HTTPException():
+            return _answer_of_http(problem)
+        case web.RequestPayloadError():
+            return answer_of(Invalid("the request's body is not what its head announced"))
+        case _:
+            return _answer_of_unforeseen(problem)
+
+
+def _answer_of_http(problem: web.HTTPException) -> web.Response:
+    """Put an error that aiohttp itself raised into our shape."""
+    if isinstance(problem, web.HTTPNotFound):
+        return answer_of(NotFound("there is nothing at this address"))
+    if isinstance(problem, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(problem.allowed_methods))
+        return answer(
+            problem.status,
+            WrongMethod.code,
+            "the address does not take this method",
+            f"it takes {allowed}",
+            {"Allow": allowed},
+        )
+    if isinstance(problem, web.HTTPRequestEntityTooLarge):
+        return answer_of(TooLarge("the request's body is too large"))
+    return answer(problem.status, "bad_request", problem.reason.lower(), "")
+
+
+def _answer_of_unforeseen(problem: Exception) -> web.Response:
+    request_id = secrets.token_hex(6)
+    where = "".join(traceback.format_tb(problem.__traceback__))
+    kind = f"{type(problem).__module__}.{type(problem).__qualname__}"
+    _log.error("request %s failed with %s at\n%s", request_id, kind, where)
+    return answer(
+        _INTERNAL,
+        "internal_error",
+        "the node failed on this request",
+        f"its log says more under request {request_id}",
+    )
+
+
+@web.middleware
+async def errors_in_one_shape(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Outermost middleware: turn whatever is raised inside into an answer."""
+    try:
+        return await handler(request)
+    except ConnectionError:
+        raise  # nobody is there to answer to
+    except Exception as problem:  # noqa: BLE001 - this is where the unforeseen ends
+        response = answer_of(problem)
+    if request.body_exists and not request.content.is_eof():
+        response.force_close()  # what is left of the body is not worth reading
+    return response

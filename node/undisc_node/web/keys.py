@@ -1,0 +1,28 @@
+"""Every key under which an application or a request keeps something; the object is the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from undisc_node.web.uses import AdminUses, PublicUses
+
+if TYPE_CHECKING:  # these modules use the keys
+    from undisc_node.web.limits import Body
+    from undisc_node.web.routing import Route
+    from undisc_node.web.spool import Spool
+    from undisc_node.web.streaming import Streaming
+    from undisc_node.web.workers import Workers
+
+ROUTES: web.AppKey[Mapping[web.AbstractRoute, Route]] = web.AppKey("routes")
+PUBLIC: web.AppKey[PublicUses] = web.AppKey("public", PublicUses)
+ADMIN: web.AppKey[AdminUses] = web.AppKey("admin", AdminUses)
+WORKERS: web.AppKey[Workers] = web.AppKey("workers")
+STREAMING: web.AppKey[Streaming] = web.AppKey("streaming")
+SPOOL: web.AppKey[Spool] = web.AppKey("spool")
+
+READY: web.AppKey[Callable[[], str]] = web.AppKey("ready")
+
+BODY: web.RequestKey[Body] = web.RequestKey("body")

@@ -1,0 +1,311 @@
+"""What the listeners need from use cases, each method as it is called here.
+
+All of them are synchronous and run in worker threads; they raise `ServiceError` or `ProtocolError`.
+`actor` is the name of the user at the other end of the admin socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from undisc_node.services.auditing import Verified
+from undisc_node.services.granting import Granted
+from undisc_node.services.model import (
+    Basis,
+    Fetch,
+    Grant,
+    Peer,
+    PeerState,
+    Share,
+    Study,
+    StudyState,
+)
+from undisc_node.services.peering import Introduction
+from undisc_node.services.ports import Clock, Reply, Source
+from undisc_node.services.receiving import StoreOutcome
+from undisc_node.services.sharing import Shared
+from undisc_node.services.studies import StudyDetail
+from undisc_protocol.log import Event
+
+# --- Public listener ----------------------------------------------------------------------------
+
+
+class Slice(Protocol):
+    """A run of bytes of a pack file, at most `limits.SLICE` long."""
+
+    @property
+    def file(self) -> BinaryIO:
+        """The open pack file; its position is of no meaning."""
+
+    @property
+    def offset(self) -> int:
+        """First byte in the file."""
+
+    @property
+    def length(self) -> int:
+        """Number of bytes, at least one."""
+
+
+class Stream(Protocol):
+    """Granted bytes, opened for one answer."""
+
+    @property
+    def start(self) -> int:
+        """First byte of the range within the ticket's stream."""
+
+    @property
+    def stop(self) -> int:
+        """End of the range, exclusive."""
+
+    @property
+    def total(self) -> int:
+        """Length of the ticket's whole stream."""
+
+    def slices(self) -> Iterator[Slice]:
+        """Yield the range in slices; each step may run in another thread, never two at once.
+
+        Raises:
+            BadTicket: Between two slices, when the ticket's capability was revoked or it expired.
+        """
+
+    def close(self) -> None:
+        """Close what is open; doing it again changes nothing."""
+
+
+class Serves(Protocol):
+    """Answers requests for studies."""
+
+    def answer(self, body: bytes) -> Reply:
+        """Answer a sealed request with signed bytes."""
+
+
+class TakesReceipts(Protocol):
+    """Files what recipients state."""
+
+    def take(self, body: bytes) -> Reply:
+        """File a sealed receipt; answer with signed bytes."""
+
+
+class OpensStreams(Protocol):
+    """Opens the bytes of tickets."""
+
+    def open(self, ticket: bytes, start: int, stop: int | None) -> Stream:
+        """Open `[start, stop)`, or to the end.
+
+        Raises:
+            BadTicket: Unknown, expired or revoked.
+            OutsideExtent: The range is not within what the ticket covers.
+        """
+
+
+class Introduces(Protocol):
+    """Says who this node is."""
+
+    def document(self) -> bytes:
+        """Return identity records and status card (SPEC.md §3.6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicUses:
+    """What the public listener calls."""
+
+    peering: Introduces
+    serving: Serves
+    receipts: TakesReceipts
+    streams: OpensStreams
+
+
+# --- Admin socket -------------------------------------------------------------------------------
+
+
+class TellsStatus(Protocol):
+    """Sums the node up."""
+
+    def status(self) -> dict[str, object]:
+        """Return the answer of `GET /admin/v1/status`, ready for JSON."""
+
+
+class KeepsStudies(Protocol):
+    """Lists, shows and stops studies."""
+
+    def find(self, name: str) -> Study:
+        """Find by Study Instance UID or a prefix of the id."""
+
+    def list(self, text: str, state: StudyState | None, limit: int, offset: int) -> Sequence[Study]:
+        """List the newest first; `text` and `state` narrow it down."""
+
+    def detail(self, study_id: bytes) -> StudyDetail:
+        """Return what is inside, where it came from and who has a copy."""
+
+    def hold(self, study_id: bytes, reason: str, actor: str) -> Study:
+        """Stop every byte for now."""
+
+    def release(self, study_id: bytes, actor: str) -> Study:
+        """End a hold."""
+
+    def withdraw(self, study_id: bytes, reason: str, actor: str) -> Study:
+        """Stop every byte for good."""
+
+    def delete(self, study_id: bytes, actor: str) -> None:
+        """Destroy its key and its bytes."""
+
+    def read(self, study_id: bytes, object_id: bytes) -> tuple[int, Iterator[bytes]]:
+        """Return an instance's size and its bytes, chunk by chunk; may raise while iterating."""
+
+
+class Receives(Protocol):
+    """Takes instances in."""
+
+    def store(self, source: Source, sender: str) -> StoreOutcome:
+        """Store one instance; durable on return."""
+
+
+class Settles(Protocol):
+    """Settles studies and decides on what waits."""
+
+    def settle(self, study_id: bytes, actor: str) -> Study:
+        """Settle now, without the quiet period."""
+
+    def resolve(self, study_id: bytes, accept: bool, actor: str) -> Study:  # noqa: FBT001 - the API's own field
+        """Accept or reject what waits."""
+
+
+class KeepsPeers(Protocol):
+    """Administers peers."""
+
+    def look(self, url: str) -> Introduction:
+        """Ask who answers at an address; keep nothing."""
+
+    def add(
+        self,
+        url: str,
+        node_id: bytes,
+        trust: bool,  # noqa: FBT001 - the API's own field
+        scopes: Sequence[str],
+        actor: str,
+    ) -> Peer:
+        """Keep a node whose id the administrator has compared."""
+
+    def find(self, name: str) -> Peer:
+        """Find by exact name or a prefix of the id."""
+
+    def list(self) -> Sequence[Peer]:
+        """List every node we know."""
+
+    def set_state(self, peer_id: bytes, state: PeerState, actor: str) -> Peer:
+        """Change how far a node is trusted."""
+
+
+class Grants(Protocol):
+    """Makes and lists grants."""
+
+    def create(
+        self,
+        *,
+        study: bytes,
+        peer: Peer | None,
+        basis: Basis,
+        staff: str,
+        purpose: str,
+        expires: int,
+        command: str,
+        actor: str,
+    ) -> Granted:
+        """Make a grant; to a new link when `peer` is None. `expires` in seconds since 1970."""
+
+    def find(self, prefix: str) -> Grant:
+        """Find by a prefix of the id."""
+
+    def list(self, study: bytes | None) -> Sequence[Grant]:
+        """List those of one study, or all."""
+
+
+class Shares(Protocol):
+    """Registers and lists shares."""
+
+    def register(self, token: bytes, actor: str) -> Shared:
+        """Take a share that a patient's key signed."""
+
+    def find(self, prefix: str) -> Share:
+        """Find by a prefix of the id."""
+
+    def list(self, study: bytes | None) -> Sequence[Share]:
+        """List those of one study, or all."""
+
+
+class Revokes(Protocol):
+    """Ends grants and shares."""
+
+    def grant(self, grant_id: bytes, actor: str) -> Grant:
+        """End a grant at once and for good."""
+
+    def share(self, share_id: bytes, actor: str) -> Share:
+        """End a share at once and for good."""
+
+
+class Progress(Protocol):
+    """How far a fetch has come."""
+
+    @property
+    def objects_done(self) -> int:
+        """Instances that are complete."""
+
+    @property
+    def bytes_done(self) -> int:
+        """Bytes of ciphertext that are here."""
+
+    @property
+    def reused_bytes(self) -> int:
+        """Bytes that were already here when an attempt began."""
+
+    @property
+    def mb_per_s(self) -> float:
+        """Million bytes per second while moving."""
+
+
+class Fetches(Protocol):
+    """Brings studies from peers."""
+
+    def start(self, offer: bytes, actor: str) -> Fetch:
+        """Begin to bring what an offer offers."""
+
+    def resume(self, fetch_id: bytes, actor: str) -> Fetch:
+        """Try again now."""
+
+    def find(self, prefix: str) -> Fetch:
+        """Find by a prefix of the id."""
+
+    def list(self) -> Sequence[Fetch]:
+        """List all of them."""
+
+    def progress(self, fetch_id: bytes) -> Progress:
+        """Return how far it has come."""
+
+
+class Audits(Protocol):
+    """Reads and verifies the log."""
+
+    def list(self, after: int, limit: int) -> Sequence[tuple[int, Event | None]]:
+        """List lines after a number; an erased one has no event."""
+
+    def verify(self) -> Verified:
+        """Compute the whole tree again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminUses:
+    """What the admin socket calls, and the clock by which it calls a grant expired."""
+
+    status: TellsStatus
+    studies: KeepsStudies
+    receiving: Receives
+    settling: Settles
+    peering: KeepsPeers
+    granting: Grants
+    sharing: Shares
+    revoking: Revokes
+    fetching: Fetches
+    auditing: Audits
+    clock: Clock
