@@ -59,3 +59,21 @@ def test_errors_table():
         r"^\| ([a-z_]+) \| (\d{3}) \| ([a-z]+) \|", SPEC.read_text(encoding="utf-8"), re.MULTILINE
     )
     assert rows == [(code, str(leaf.status), leaf.layer) for code, leaf in REMOTE_CODES.items()]
+
+
+def _dumps():
+    """Every block of SPEC.md that shows the bytes of a vector, with that vector's row."""
+    return re.findall(r"vector (\d\.\d-A\d+):\n\n((?:    .*\n)+)", SPEC.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("row", "dump"), _dumps())
+def test_a_dump_shows_the_bytes(row, dump):
+    """Tokens of hex follow one another; one that ends with an ellipsis leaves bytes out."""
+    vector = next(vector for vector in VECTORS if vector.row_id == row)
+    (raw,) = vector.parts.values()
+    tokens = re.findall(r"(?<!\S)[0-9a-f]{2,}…?(?!\S)", re.sub(r'".*', "", dump))
+    assert re.fullmatch("".join(tokens).replace("…", "(?:..)*"), raw.hex())
+
+
+def test_there_are_dumps():
+    assert len(_dumps()) >= 2
