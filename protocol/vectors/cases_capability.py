@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from vectorfile import NOW, Vector, changed, fixed, fixed_key, with_fields, without_field
+from vectorfile import (
+    NOW,
+    Vector,
+    changed,
+    fixed,
+    fixed_key,
+    reencoded,
+    with_fields,
+    without_field,
+)
 
 from undisc_protocol import limits
 from undisc_protocol.capability.delegation import Basis, Meta, sign_grant, sign_share
@@ -14,6 +23,7 @@ from undisc_protocol.errors import (
     BadFields,
     BadKey,
     CommandNotGranted,
+    Malformed,
     Oversize,
     PolicyWidened,
     RemoteProtocolError,
@@ -213,6 +223,7 @@ def _grants() -> Iterator[Vector]:
     )
     yield _case("4.1-A3", "named", None, "a direct grant to a recipient the patient named", named)
     yield from _both("4.1", GRANT, HOLDER)
+    yield _case("4.1-R02", "invocation", BadFields, "an invocation instead", INVOCATION)
     backwards = with_fields(DIRECT, HOLDER, exp=NOW - 100)
     yield _case("4.1-R02", "backwards", BadFields, "an end not after the beginning", backwards)
     for name, comment, pol in (*_POLICIES, ("user", "a user, as in a share", [_study(), _by()])):
@@ -290,6 +301,9 @@ def _invocations() -> Iterator[Vector]:
     ):
         broken = with_fields(INVOCATION, RECIPIENT, **fields)
         yield _case("4.3-R02", name, BadFields, comment, broken)
+    yield _case("4.3-R02", "grant", BadFields, "a grant instead", GRANT)
+    twice = reencoded(INVOCATION, RECIPIENT, b"\xa5\x62by", b"\xa6\x62by\x60\x62by")
+    yield _case("4.3-R06", "repeated-argument", Malformed, "rightly signed, two users", twice)
     for field in ("iss", "aud", "sub", "cmd", "args", "prf", "nonce", "iat", "exp"):
         lacking = without_field(INVOCATION, RECIPIENT, field)
         yield _case("4.3-R02", f"no-{field}", BadFields, f"no {field}", lacking)
