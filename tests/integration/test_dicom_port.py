@@ -1,66 +1,36 @@
-"""The DICOM port as modalities and strangers meet it: over TCP, with foreign senders."""
+"""The DICOM port as modalities meet it: over TCP, with foreign senders."""
 
 from __future__ import annotations
 
 import logging
-import resource
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from support.dcmtk import dcmtk
-from support.dicom_files import EXPLICIT, IMPLICIT, SC, data_set, storable_files
-from support.raw_sender import RawSender, associate_request, pdu
-from undisc_node.dicom.guard import Bounds
+from support.dicom_files import IMPLICIT, SC, data_set, storable_files
+from support.dicom_port import (
+    CONTEXTS,
+    LOCAL,
+    PATIENT,
+    Received,
+    is_closed,
+    running,
+)
+from support.raw_sender import RawSender, pdu
 from undisc_node.dicom.part10 import split_part10
 from undisc_node.dicom.port import DicomPort
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.scu import echo, send_files
-from undisc_node.dicom.senders import Sender
 from undisc_node.dicom.sources import BytesSource, FileSource
 from undisc_node.services.errors import Conflict, DiskFull, Invalid, Refused, Unavailable
 
 pytestmark = pytest.mark.integration
-
-LOCAL = Sender("scanner", "127.0.0.1")
-ECHO = (("1.2.840.10008.1.1", IMPLICIT),)
-CONTEXTS = ((SC, IMPLICIT), (SC, EXPLICIT))
-PATIENT = b"SECRET^PATIENT"
-
-
-class Received:
-    """Stores objects in memory, or refuses them."""
-
-    def __init__(self) -> None:
-        self.files: list[tuple[bytes, str]] = []
-        self.refusal: Exception | None = None
-
-    def __call__(self, source, sender):
-        if self.refusal is not None:
-            raise self.refusal
-        with source.open() as stream:
-            self.files.append((stream.read(), sender))
-
-    def data_sets(self) -> list[bytes]:
-        return [data[split_part10(BytesSource(data)) :] for data, _ in self.files]
-
-
-@contextmanager
-def running(store, *, senders=(LOCAL,), bounds=None) -> Iterator[DicomPort]:
-    port = DicomPort(
-        host="127.0.0.1", port=0, ae_title="UNDISC", senders=senders, store=store, bounds=bounds
-    )
-    port.start()
-    try:
-        yield port
-    finally:
-        port.stop()
 
 
 @pytest.fixture
@@ -72,33 +42,6 @@ def received() -> Received:
 def port(received) -> Iterator[DicomPort]:
     with running(received) as opened:
         yield opened
-
-
-def is_closed(connection: socket.socket) -> bool:
-    """Wait until the other side closes, and tell whether it said nothing more."""
-    try:
-        return not connection.recv(1_000)
-    except ConnectionError:
-        return True
-
-
-def drained(connection: socket.socket) -> None:
-    """Wait until the other side closes, whatever it says."""
-    with suppress(ConnectionError):
-        while connection.recv(1_000):
-            pass
-
-
-def eventually(port: DicomPort, contexts=CONTEXTS) -> RawSender:
-    """Associate as soon as connections that have just ended are no longer counted."""
-    for _ in range(200):
-        with suppress(ConnectionError):
-            return RawSender(port.address, contexts)
-    raise AssertionError("the port stays closed")
-
-
-def connect(port: DicomPort) -> socket.socket:
-    return socket.create_connection(port.address, timeout=5)
 
 
 # --- Senders that mean well -----------------------------------------------------------------------
@@ -279,182 +222,6 @@ def test_nothing_of_a_patient_is_logged(port, caplog):
     assert "scanner" in ours
     assert "SECRET" not in ours
     assert "4711" not in ours
-
-
-# --- Strangers ------------------------------------------------------------------------------------
-
-
-def test_an_unlisted_address_is_refused_before_a_byte_is_read(received, caplog):
-    with running(received, senders=[Sender("ct", "10.1.2.3", "RAW")]) as port:
-        with connect(port) as connection:
-            assert is_closed(connection)  # although nothing was sent
-        with pytest.raises((ConnectionError, TimeoutError)):
-            RawSender(port.address, calling="RAW")
-    assert "127.0.0.1 refused" in caplog.text
-
-
-def test_a_spoofed_ae_title_does_not_help_at_another_address(received):
-    """AE titles prove nothing: the attacker knows the CT's title, not its address."""
-    senders = [Sender("ct", "10.1.2.3", "CT1"), Sender("mr", "127.0.0.1", "MR1")]
-    with running(received, senders=senders) as port:
-        with pytest.raises(ConnectionRefusedError, match="010103"):
-            RawSender(port.address, calling="CT1")
-        with RawSender(port.address, CONTEXTS, calling="MR1") as sender:
-            assert sender.store(1, SC, "1.2.3.4", data_set())[0] == 0
-    assert [name for _, name in received.files] == ["dicom:mr"]
-
-
-def test_a_length_of_four_gibibytes_costs_nothing(port):
-    """The library alone allocates what the header announces, before any association."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with connect(port) as connection:
-        connection.sendall(b"\x01\x00\xff\xff\xff\xff")
-        with suppress(ConnectionError):
-            for _ in range(100):
-                connection.sendall(bytes(2**20))
-        assert is_closed(connection)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * 1024  # KiB
-    with RawSender(port.address) as sender:
-        assert sender.echo() == 0
-
-
-def test_half_sent_pdus_do_not_close_the_port(received):
-    """Twelve half PDUs stop the library alone for good; here each address has its own allowance."""
-    senders = [LOCAL, Sender("other", "127.0.0.2")]
-    with running(received, senders=senders) as port:
-        halves = [connect(port) for _ in range(20)]
-        for connection in halves:
-            with suppress(ConnectionError):  # beyond the eight of one address
-                connection.sendall(b"\x01\x00\x00")
-        with socket.create_connection(
-            port.address, timeout=5, source_address=("127.0.0.2", 0)
-        ) as legitimate:
-            legitimate.sendall(associate_request(CONTEXTS))
-            assert legitimate.recv(1) == b"\x02"
-        for connection in halves:
-            connection.close()
-        with eventually(port, ECHO) as sender:
-            assert sender.echo() == 0
-
-
-@pytest.mark.parametrize("start", [b"", b"\x01\x00\x00", b"\x01\x00\x00\x00\x00\x64half"])
-def test_a_connection_that_does_not_get_on_is_closed(received, start):
-    with (
-        running(received, bounds=Bounds(associate_seconds=0.3)) as port,
-        connect(port) as connection,
-    ):
-        connection.sendall(start)
-        assert is_closed(connection)
-
-
-def test_a_drip_of_bytes_is_closed_at_the_deadline(received):
-    """One byte now and then looks alive for ever to a timeout that each byte starts anew."""
-    with (
-        running(received, bounds=Bounds(associate_seconds=0.5)) as port,
-        connect(port) as connection,
-    ):
-        connection.settimeout(0.05)
-        sent = 0
-        for byte in associate_request(CONTEXTS):
-            try:
-                connection.sendall(bytes([byte]))
-                sent += 1
-                if not connection.recv(100):
-                    break
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                break
-    assert 2 < sent < 20
-
-
-def test_an_association_that_falls_silent_in_a_pdu_is_ended(received):
-    bounds = Bounds(pdu_seconds=0.3)
-    with running(received, bounds=bounds) as port, RawSender(port.address, CONTEXTS) as sender:
-        sender.connection.sendall(b"\x04\x00\x00\x00\x10\x00half")
-        assert is_closed(sender.connection)
-
-
-def test_an_idle_association_is_ended(received):
-    bounds = Bounds(idle_seconds=0.3)
-    with running(received, bounds=bounds) as port, RawSender(port.address, CONTEXTS) as sender:
-        assert sender.receive()[0] == 7  # A-ABORT
-
-
-def test_an_address_gets_its_connections_and_no_more(received):
-    with running(received, bounds=Bounds(per_address=2)) as port:
-        with RawSender(port.address) as first, RawSender(port.address) as second:
-            with pytest.raises((ConnectionError, TimeoutError)):
-                RawSender(port.address)
-            assert first.echo() == second.echo() == 0
-            first.release()
-        for _ in range(20):
-            with eventually(port, ECHO) as again:  # what ended is given back
-                assert again.echo() == 0
-                again.release()
-
-
-def test_a_second_request_waits_for_the_first_answer():
-    """A sender that does not wait cannot fill the memory: nothing more is read meanwhile."""
-    at_once, most = 0, 0
-    lock = threading.Lock()
-
-    def store(_source, _sender):
-        nonlocal at_once, most
-        with lock:
-            at_once += 1
-            most = max(most, at_once)
-        with lock:
-            at_once -= 1
-
-    with running(store) as port, RawSender(port.address, CONTEXTS) as sender:
-        for _ in range(20):
-            sender.ask_to_store(1, SC, "1.2.3.4", data_set())
-        assert [sender.answer()[0] for _ in range(20)] == [0] * 20
-    assert most == 1
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        pdu(1, b""),
-        pdu(1, bytes(67)),
-        pdu(1, b"\xff" * 500),
-        associate_request(CONTEXTS)[:-10] + b"\xff" * 10,
-        b"GET / HTTP/1.1\r\nHost: node\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        pdu(7, bytes(4)),
-        pdu(2, bytes(100)),
-    ],
-)
-def test_garbage_ends_its_own_connection_only(port, garbage):
-    with connect(port) as connection:
-        connection.sendall(garbage)
-        connection.shutdown(socket.SHUT_WR)
-        drained(connection)
-    with RawSender(port.address) as sender:
-        assert sender.echo() == 0
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        pdu(4, b""),
-        pdu(4, b"\0\0\0\x06\x01\x03oops"),
-        pdu(4, b"\0\0\0\x06\x63\x03oops"),
-        pdu(4, b"\0\0\0\x04\x01\x02no"),
-        pdu(3, bytes(4)),
-        pdu(6, bytes(4)),
-    ],
-)
-def test_garbage_in_an_association_ends_that_association_only(port, received, garbage):
-    with RawSender(port.address, CONTEXTS) as sender:
-        sender.connection.sendall(garbage)
-        sender.connection.shutdown(socket.SHUT_WR)
-        drained(sender.connection)
-    with RawSender(port.address, CONTEXTS) as sender:
-        assert sender.store(1, SC, "1.2.3.4", data_set())[0] == 0
-    assert len(received.files) == 1
 
 
 # --- Opening and closing --------------------------------------------------------------------------
