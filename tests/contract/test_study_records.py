@@ -133,3 +133,37 @@ def test_packs_by_role_in_order(catalog):
         assert records.studies.all_packs() == [longer, waiting, second]
         records.studies.remove_pack(waiting.id)
         assert records.studies.packs(study.id, PackRole.WAITING) == []
+
+
+def test_an_id_is_found_by_its_beginning(catalog):
+    """Two are enough to know that a beginning is not unique; a full id finds itself."""
+    ids = [bytes.fromhex(start).ljust(16, b"\x11") for start in ("ab01", "ab02", "ab0f", "ac00")]
+    with catalog.change() as records:
+        for number, identifier in enumerate(ids):
+            records.studies.put(samples.study(id=identifier, uid=f"1.2.{number}"))
+    with catalog.look() as records:
+        assert [one.id for one in records.studies.starting("ab0")] == ids[:2]
+        assert [one.id for one in records.studies.starting("ab0f")] == [ids[2]]
+        assert [one.id for one in records.studies.starting(ids[3].hex())] == [ids[3]]
+        assert records.studies.starting("ad") == []
+
+
+def test_counts_name_every_state(catalog):
+    """An empty catalog counts zeros; held, unsettled and waiting studies count in each."""
+    with catalog.look() as records:
+        assert set(records.studies.counts().values()) == {0}
+    with catalog.change() as records:
+        records.studies.put(samples.study(id=bytes(16), uid="1.1", settled_ms=1, waiting=0))
+        records.studies.put(
+            samples.study(
+                id=b"\x01" * 16, uid="1.2", settled_ms=None, waiting=2, state=StudyState.HELD
+            )
+        )
+    with catalog.look() as records:
+        assert records.studies.counts() == {
+            "active": 1,
+            "held": 1,
+            "withdrawn": 0,
+            "unsettled": 1,
+            "waiting": 1,
+        }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -99,6 +99,19 @@ class _Studies(_Part):
         found.reverse()
         found.sort(key=lambda one: one.arrived_ms, reverse=True)
         return found[offset : offset + limit]
+
+    def starting(self, prefix: str) -> Sequence[Study]:
+        found = [one for one in self._now.studies.values() if one.id.hex().startswith(prefix)]
+        return sorted(found, key=lambda one: one.id)[:2]
+
+    def counts(self) -> Mapping[str, int]:
+        studies = self._now.studies.values()
+        states = {state: sum(one.state is state for one in studies) for state in StudyState}
+        return {
+            **states,
+            "unsettled": sum(one.settled_ms is None for one in studies),
+            "waiting": sum(one.waiting > 0 for one in studies),
+        }
 
     def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
         quiet = [

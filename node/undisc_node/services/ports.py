@@ -7,7 +7,7 @@ cases run in worker threads, and the web layer keeps the event loop free.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -58,6 +58,12 @@ class StudyRecords(Protocol):
         self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
     ) -> Sequence[Study]:
         """List newest first; `text` matches patient name, patient id, accession or UID."""
+
+    def starting(self, prefix: str) -> Sequence[Study]:
+        """List up to two studies whose id begins with these hex digits, at most 32 of them."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Count studies by state, and as `unsettled` and `waiting`."""
 
     def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
         """List studies that have not settled and had no arrival since then."""

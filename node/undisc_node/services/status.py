@@ -8,10 +8,8 @@ from pathlib import Path
 
 from undisc_node.services.auditing import Refusals
 from undisc_node.services.identity import OwnIdentity
-from undisc_node.services.model import PeerState, StudyState
+from undisc_node.services.model import PeerState
 from undisc_node.services.ports import Catalog, Packs
-
-_EVERY_STUDY = 10_000_000
 
 
 class Status:
@@ -52,10 +50,9 @@ class Status:
     def status(self) -> dict[str, object]:
         """Return what `undisc status` shows, ready for JSON."""
         with self._catalog.look() as records:
-            studies = records.studies.list(limit=_EVERY_STUDY)
+            studies = records.studies.counts()
             peers = Counter(peer.state for peer in records.peers.list())
             frontier = records.log.frontier()
-        states = Counter(study.state for study in studies)
         return {
             "version": self._version,
             "name": self._own.name,
@@ -66,11 +63,7 @@ class Status:
             "urls": list(self._own.urls),
             "listeners": dict(self._listeners),
             "home": str(self._home),
-            "studies": {
-                **{state.value: states[state] for state in StudyState},
-                "unsettled": sum(study.settled_ms is None for study in studies),
-                "waiting": sum(study.waiting > 0 for study in studies),
-            },
+            "studies": dict(studies),
             "peers": {state.value: peers[state] for state in PeerState},
             "log": {
                 "origin": frontier.origin.hex(),

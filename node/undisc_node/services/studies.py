@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
-from undisc_node.services.contents import Contents, Located
+from undisc_node.services.contents import Contents, Located, StudyContents
 from undisc_node.services.errors import Conflict, Invalid, NotFound
 from undisc_node.services.finding import by_prefix
-from undisc_node.services.model import Fetch, Receipt, Study, StudyState
+from undisc_node.services.model import Fetch, Pack, Receipt, Study, StudyState
 from undisc_node.services.ports import Catalog, Clock, Packs, Stored
+
+_ID_DIGITS = 32  # hex digits of a study's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class StudyDetail:
         waiting: Arrivals that wait for the administrator.
         fetches: How it was brought from another node.
         receipts: Who confirmed to have stored it.
+        series_names: By Series Instance UID, the 16-byte name of each series in capabilities.
     """
 
     study: Study
@@ -34,6 +37,7 @@ class StudyDetail:
     waiting: Sequence[Stored]
     fetches: Sequence[Fetch]
     receipts: Sequence[Receipt]
+    series_names: Mapping[str, bytes]
 
 
 class Studies:
@@ -73,10 +77,13 @@ class Studies:
             Conflict: Several studies begin with the prefix.
         """
         with self._catalog.look() as records:
-            study = records.studies.find_uid(name) if "." in name else None
-            if study is None:
-                study = by_prefix(name, records.studies.list(limit=1_000_000), "study")
-        return study
+            if "." in name:
+                study = records.studies.find_uid(name)
+                if study is not None:
+                    return study
+            prefix = name.strip().lower()
+            is_prefix = len(prefix) <= _ID_DIGITS and set(prefix) <= set("0123456789abcdef")
+            return by_prefix(prefix, records.studies.starting(prefix) if is_prefix else [], "study")
 
     def list(self, text: str, state: StudyState | None, limit: int, offset: int) -> Sequence[Study]:
         """List studies, newest first; see `StudyRecords.list`."""
@@ -97,6 +104,7 @@ class Studies:
             contents = self._contents.of(records, study_id)
             fetches = records.fetches.list(study=study_id)
             receipts = records.fetches.receipts(study_id)
+            main = next(iter(records.studies.packs(study_id)), None)
 
         def plain(located: Sequence[Located]) -> Sequence[Stored]:
             return [one.stored for one in located]
@@ -108,7 +116,12 @@ class Studies:
             waiting=plain(contents.waiting),
             fetches=fetches,
             receipts=receipts,
+            series_names=self._series_names(main, contents),
         )
+
+    def _series_names(self, main: Pack | None, contents: StudyContents) -> Mapping[str, bytes]:
+        uids = {located.stored.header.series_uid for located in contents.current.values()}
+        return {uid: self._packs.series_name(main, uid) for uid in uids} if main else {}
 
     def read(self, study_id: bytes, object_id: bytes) -> tuple[int, Iterator[bytes]]:
         """Return size and original bytes of one instance, whatever its state.

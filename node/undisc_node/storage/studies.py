@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from undisc_node.services.model import Pack, PackRole, Patient, Study, StudyState
 from undisc_node.storage.session import Session
 from undisc_node.storage.statements import Columns
 
+_ID: Final = 16  # bytes of a study's id
 _STUDIES = Columns.of(
     "studies",
     "id uid patient_name patient_id patient_issuer birth_date sex study_date study_time accession"
@@ -47,6 +48,26 @@ class StudyTable:
             (text.casefold(), state, limit, offset),
         )
         return [_study(row) for row in rows]
+
+    def starting(self, prefix: str) -> Sequence[Study]:
+        """List up to two studies whose id begins with these hex digits, at most 32 of them."""
+        first, last = (bytes.fromhex(prefix.ljust(2 * _ID, digit)) for digit in "0f")
+        rows = self._session.rows(
+            _STUDIES.select("WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 2"), (first, last)
+        )
+        return [_study(row) for row in rows]
+
+    def counts(self) -> Mapping[str, int]:
+        """Count studies by state, and as `unsettled` and `waiting`."""
+        states = self._session.rows("SELECT state, count(*) FROM studies GROUP BY state", ())
+        row = self._session.row(
+            "SELECT count(*) FILTER (WHERE settled_ms IS NULL),"
+            " count(*) FILTER (WHERE waiting > 0) FROM studies",
+            (),
+        )
+        unsettled, waiting = row or (0, 0)
+        none = dict.fromkeys(StudyState, 0)
+        return {**none, **dict(states), "unsettled": unsettled, "waiting": waiting}
 
     def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
         """List studies that have not settled and had no arrival since then, longest quiet first."""

@@ -93,9 +93,9 @@ def detail_json(detail: StudyDetail, names: Names) -> Json:
     return {
         "study": study_json(detail.study),
         "instances": [
-            *(_instance_json(stored, "current") for stored in detail.current),
-            *(_instance_json(stored, "superseded") for stored in detail.superseded),
-            *(_instance_json(stored, "waiting") for stored in detail.waiting),
+            *(_instance_json(stored, "current", detail) for stored in detail.current),
+            *(_instance_json(stored, "superseded", detail) for stored in detail.superseded),
+            *(_instance_json(stored, "waiting", detail) for stored in detail.waiting),
         ],
         "provenance": [
             {
@@ -111,13 +111,17 @@ def detail_json(detail: StudyDetail, names: Names) -> Json:
     }
 
 
-def _instance_json(stored: Stored, state: Literal["current", "superseded", "waiting"]) -> Json:
+def _instance_json(
+    stored: Stored, state: Literal["current", "superseded", "waiting"], detail: StudyDetail
+) -> Json:
     header = stored.header
+    series = detail.series_names.get(header.series_uid)
     return {
         "id": header.id.hex(),
         "sop_uid": header.sop_uid,
         "sop_class": header.sop_class,
         "series_uid": header.series_uid,
+        "series": series.hex() if series else None,
         "transfer_syntax": header.syntax,
         "modality": header.modality,
         "number": header.number,
