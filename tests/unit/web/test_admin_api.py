@@ -51,6 +51,7 @@ INSTANCE_JSON = {
     "sop_uid": "1.2.3.4.5",
     "sop_class": "1.2.840.10008.5.1.4.1.1.2",
     "series_uid": "1.2.3.4",
+    "series": (b"e" * 16).hex(),
     "transfer_syntax": "1.2.840.10008.1.2.1",
     "modality": "CT",
     "number": 7,
