@@ -13,7 +13,7 @@ import platformdirs
 
 from undisc_node.services.errors import Unavailable
 
-PACKAGE = "nilearn==0.13.1"
+PACKAGE = "nilearn==0.14.1"
 """The package whose wheel holds the volume, in the version this was tested with."""
 _DOWNLOAD_SECONDS = 120
 
