@@ -22,7 +22,7 @@ from undisc_protocol.errors import (
     WrongAnswer,
     class_of_code,
 )
-from undisc_protocol.fields import Fields
+from undisc_protocol.fields import UNSHOWABLE, Fields
 from undisc_protocol.keys import SignKey
 
 HTTP_OK: Final = 200
@@ -64,8 +64,7 @@ def sign_refusal(key: SignKey, *, request: bytes, at: int, error: RemoteProtocol
 
 def _shown(text: str) -> str:
     """Make a text fit to be shown at another node."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    return plain[: limits.MAX_ERROR_TEXT]
+    return UNSHOWABLE.sub(" ", text)[: limits.MAX_ERROR_TEXT]
 
 
 def read_ok(signed: bytes, *, request: bytes, holder: Did, limit: int) -> tuple[Value, int]:

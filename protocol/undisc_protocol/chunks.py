@@ -163,6 +163,15 @@ class ObjectHash:
         """Return the hash of the bytes so far, 32 bytes."""
         return self._hasher.digest()
 
+    def verify(self, expected: bytes) -> None:
+        """Require that the bytes so far are those of an object's header.
+
+        Raises:
+            Tampered: They are not.
+        """
+        if self.digest() != expected:
+            raise Tampered("an object's bytes are not those that were stored first")
+
 
 def hash_object(stream: BinaryIO) -> bytes:
     """Return the BLAKE3 of an object that is read from a stream to its end, 32 bytes."""

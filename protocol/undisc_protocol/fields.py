@@ -10,10 +10,11 @@ describes. Nothing is coerced and nothing unknown is skipped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
-from typing import cast
+from typing import Final, cast
 
 from undisc_protocol import limits
 from undisc_protocol.dagcbor import Cid, Value
@@ -21,6 +22,12 @@ from undisc_protocol.did import Did, check_did
 from undisc_protocol.errors import BadFields, Oversize
 
 _UID_CHARACTERS = frozenset("0123456789.")
+UNSHOWABLE: Final = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]"
+)
+"""What could make a shown text look like another one (SPEC.md §3.5): control characters, line
+separators, marks that turn the direction of writing, lone surrogates, the byte order mark.
+"""
 
 
 class Fields:
@@ -101,9 +108,9 @@ class Fields:
         return value
 
     def line(self, name: str, *, most: int, least: int = 0) -> str:
-        """Return text that a terminal shows as one line: nothing in it is a control character."""
+        """Return text that is shown as one line, as it is: nothing in it steers a terminal."""
         value = self.text(name, most=most, least=least)
-        if not value.isprintable():
+        if UNSHOWABLE.search(value):
             raise self._wrong(name, "free of control characters")
         return value
 

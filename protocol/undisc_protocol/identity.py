@@ -21,7 +21,7 @@ from undisc_protocol.capability.envelope import TAG_IDENTITY, TAG_STATUS, Envelo
 from undisc_protocol.dagcbor import DIGEST_SIZE, Value
 from undisc_protocol.did import Did
 from undisc_protocol.errors import BadFields
-from undisc_protocol.fields import Fields
+from undisc_protocol.fields import UNSHOWABLE, Fields
 from undisc_protocol.keys import KEY_SIZE, SignKey
 from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
 from undisc_protocol.tree import Checkpoint
@@ -29,11 +29,6 @@ from undisc_protocol.tree import Checkpoint
 NodeId = NewType("NodeId", bytes)
 """SHA-256 of a node's first identity record, 32 bytes."""
 
-# Control characters, line and paragraph separators, marks that turn the direction of writing, and
-# the byte order mark: what could make one practice's name look like another's.
-_UNFIT_IN_NAME: Final = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
-)
 _URL: Final = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
 
 
@@ -273,7 +268,7 @@ def _read_card(raw: bytes) -> tuple[Envelope, StatusCard]:
 
 
 def _name(text: str) -> str:
-    if _UNFIT_IN_NAME.search(text) or text != text.strip(" "):
+    if UNSHOWABLE.search(text) or text != text.strip(" "):
         raise BadFields("a node's name holds control characters or outer spaces")
     return text
 

@@ -28,6 +28,7 @@ from typing import Final
 from undisc_protocol import keys, limits
 from undisc_protocol.did import fingerprint_words
 from undisc_protocol.errors import CannotOpen, LocalProtocolError, Malformed, Oversize
+from undisc_protocol.fields import UNSHOWABLE
 
 BEGIN: Final = "-----BEGIN UNDISC RECOVERY KIT-----"
 END: Final = "-----END UNDISC RECOVERY KIT-----"
@@ -109,7 +110,7 @@ def make_kit(kit: Kit, *, name: str, passphrase: str, salt: bytes, nonce: bytes)
     secrets = kit.node_id + kit.recovery_seed + kit.key_encryption_key
     if len(secrets) != 3 * keys.KEY_SIZE or len(salt) != keys.KIT_SALT:
         raise LocalProtocolError("a recovery kit holds three values of 32 bytes and a salt of 16")
-    if not name.isprintable():
+    if UNSHOWABLE.search(name):
         raise LocalProtocolError("a practice's name on a recovery kit is one line")
     sealed = keys.seal(
         _kit_key(passphrase, salt),

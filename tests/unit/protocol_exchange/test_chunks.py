@@ -167,3 +167,12 @@ def test_the_hash_is_blake3_however_the_bytes_come():
         piecewise.update(memoryview(data)[start : start + 1000])
     assert piecewise.digest() == hash_object(BytesIO(data)) == blake3(data).digest()
     assert hash_object(BytesIO(b"")) == blake3(b"").digest()
+
+
+def test_bytes_with_another_hash_are_refused():
+    """Whoever made the object chose a key under which its chunks open to other pixels."""
+    hasher = ObjectHash()
+    hasher.update(b"pixels")
+    hasher.verify(blake3(b"pixels").digest())
+    with pytest.raises(Tampered):
+        hasher.verify(blake3(b"other pixels").digest())
