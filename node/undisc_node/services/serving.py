@@ -26,8 +26,10 @@ from undisc_node.services.sharing import note_share, share_row
 from undisc_protocol import limits
 from undisc_protocol.answer import request_hash, sign_refusal
 from undisc_protocol.capability.chain import Claim, Standing, check_standing, verify_chain
+from undisc_protocol.capability.delegation import COMMAND_READ
 from undisc_protocol.errors import (
     Busy,
+    CommandNotGranted,
     NotGranted,
     OutsidePolicy,
     RemoteProtocolError,
@@ -109,6 +111,9 @@ class Serving:
         # A node speaks for itself: nobody can spend an invocation that another node has signed.
         if claim.audience != request.sender.key:
             raise WrongAudience("the capability names another recipient than the asking node")
+        # `/img/view` is for the viewer and never leads to objects or keys (SPEC.md §4).
+        if claim.command != COMMAND_READ:
+            raise CommandNotGranted("a fetch needs a permission to read")
         with self._catalog.look() as records:
             try:
                 self._check_rows(records, claim, request.sender)
