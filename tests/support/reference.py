@@ -1,0 +1,241 @@
+"""Writes every generated page of docs/reference from the code that it describes.
+
+    python -m support.reference          write every page that is out of date
+    python -m support.reference --check  only say which pages are out of date
+
+`tests/meta/test_docs.py` compares, so a page cannot fall behind. What a table cannot know, such as
+the meaning of an event in plain words, stands here; a new setting, route or event without such a
+line stops this program with its name.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from support import cli_reference
+from support.reference_api import http_api
+from support.reference_errors import errors
+from undisc_node.config import FIELDS
+from undisc_node.dicom import guard
+from undisc_node.services.auditing import KINDS
+from undisc_node.web import connections
+from undisc_node.web import limits as web_limits
+
+ROOT: Final = Path(__file__).parents[2]
+REFERENCE: Final = ROOT / "docs" / "reference"
+NOTE: Final = (
+    "<!-- Written by tests/support/reference.py from {origin}; change that, not this page. -->"
+)
+
+_FORMS: Final[Mapping[str, str]] = {
+    "_name": "text, 1 to 64 characters",
+    "_text": "text",
+    "_port": "port, 0 to 65535; 0 takes a free one",
+    "_urls": "list of up to 8 addresses, each beginning with `https://` or `http://`",
+    "_ae_title": "AE title, 1 to 16 ASCII characters",
+    "_senders": "list of tables, see below; only in the file",
+    "_seconds": "seconds, 0 to 86400",
+    "_number": "whole number",
+    "_flag": "`true` or `false`",
+}
+
+_EVENTS: Final[Mapping[str, str]] = {
+    "node.started": "The node opened its doors.",
+    "node.stopped": "The node was told to stop.",
+    "study.begun": "The first image of a study arrived.",
+    "study.settled": "Nothing more arrived for the quiet time, or an administrator closed it.",
+    "study.held": "An administrator stopped a study for now.",
+    "study.released": "An administrator ended a hold.",
+    "study.withdrawn": "An administrator stopped a study for good.",
+    "study.deleted": "A study was erased.",
+    "study.exported": "Reserved; this version does not write it yet.",
+    "instance.superseded": "The sender of an image sent another version of it, which counts now.",
+    "instance.waiting": "An image waits for the administrator; why says the reason.",
+    "waiting.accepted": "The administrator let what waited into the study.",
+    "waiting.rejected": "The administrator threw away what waited.",
+    "grant.created": "A grant was made; detail says basis, staff, audience and command.",
+    "grant.revoked": "A grant was revoked; detail says how many transfers that stopped.",
+    "share.registered": "A share became known, from the administrator or with a first request.",
+    "share.revoked": "A share was revoked.",
+    "peer.added": "Another node was added.",
+    "peer.trusted": "Another node was trusted.",
+    "peer.suspended": "Another node was suspended.",
+    "peer.revoked": "Another node was revoked.",
+    "fetch.answered": "Another node asked for a study and got a ticket for it.",
+    "fetch.refused": "A request with sound capabilities was refused; detail has the code.",
+    "fetch.asked": "An administrator here began to fetch a study.",
+    "fetch.done": "A fetched study is complete, checked and stored here.",
+    "fetch.failed": "A fetch ended for good; detail has the code.",
+    "receipt.taken": "Another node confirmed, signed, what it stored.",
+    "receipt.given": "Reserved; this version does not write it yet.",
+}
+_EVENT_IDS: Final[Mapping[str, str]] = {
+    "110100": "Application Activity",
+    "110102": "Begin Transferring DICOM Instances",
+    "110103": "DICOM Instances Accessed",
+    "110104": "DICOM Instances Transferred",
+    "110105": "DICOM Study Deleted",
+    "110106": "Export",
+    "110113": "Security Alert",
+}
+_ACTIONS: Final = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "execute"}
+
+
+def settings() -> str:
+    """Return the page of all settings."""
+    rows = []
+    for key, field in FIELDS.items():
+        form = _FORMS[field.read.__name__]
+        variable = "" if key == "dicom.senders" else f"`UNDISC_{key.upper().replace('.', '__')}`"
+        rows.append(f"| `{key}` | {_default(field.default)} | {form} | {field.text} | {variable} |")
+    table = "\n".join(rows)
+    return f"""# Settings
+
+{NOTE.format(origin="undisc_node.config.FIELDS")}
+
+Settings are read once, when the node starts: first `undisc.toml` in the node's home, then the
+environment, which wins. An unknown key, or a variable that begins with `UNDISC_` and names no
+setting, stops the start with a sentence that says which.
+
+| setting | default | what it may be | what it is | variable |
+|---|---|---|---|---|
+{table}
+
+In the file, the part before the dot is a table: `public.port` is `port` under `[public]`. A list
+in a variable is separated by spaces. `_FILE` at the end of a variable names a file that holds the
+value.
+
+The home itself is no setting. It comes from `--home`, else from `UNDISC_HOME`, else it is `undisc`
+in the user's data directory (on Linux `~/.local/share/undisc`).
+
+## DICOM senders
+
+Each sender is a table of its own. `address` is one IP address or a network. With `ae_title`, a
+sender at this address must use exactly this title; a title never lets another address in. An
+address that is not listed is refused before any DICOM is read.
+
+```toml
+[[dicom.senders]]
+name = "ct1"
+address = "192.168.1.20"
+
+[[dicom.senders]]
+name = "ward"
+address = "10.1.2.0/24"
+ae_title = "WARD_PACS"
+```
+"""
+
+
+def _default(value: object) -> str:
+    return {"[]": "none", "False": "`false`"}.get(str(value), f"`{value}`")
+
+
+def events() -> str:
+    """Return the page of all events of the log."""
+    rows = "\n".join(
+        f"| `{kind}` | {_EVENTS[kind]} | {number} {_EVENT_IDS[number]} | {_ACTIONS[action]} |"
+        for kind, (number, action) in KINDS.items()
+    )
+    return f"""# Events of the log
+
+{NOTE.format(origin="undisc_node.services.auditing.KINDS")}
+
+The command `undisc log` shows these events. Each is written in the same database change as what it
+records. Their fields map to the DICOM audit message (PS3.15 A.5); the layout of an event is in
+`protocol/SPEC.md` §7. Requests that are refused before their capabilities can be checked are only
+counted: `undisc status
+--json` shows the counts since the start, as `refusals`.
+
+An event names studies by our id, by UID and by patient ID. So the log is patient data.
+
+| event | what happened | DICOM EventID | action |
+|---|---|---|---|
+{rows}
+
+The outcome of an event is 0 (success) or 4 (minor failure): `fetch.refused` and `fetch.failed`.
+"""
+
+
+def limits() -> str:
+    """Return the page of the node's own bounds."""
+    described = _attributes(guard.Bounds.__doc__ or "")
+    rows = "\n".join(
+        f"| `{field.name}` | {field.default} | {described[field.name]} |"
+        for field in fields(guard.Bounds)
+    )
+    pace = web_limits.PACE
+    return f"""# Limits
+
+{NOTE.format(origin="the bounds in undisc_node.dicom.guard and undisc_node.web")}
+
+The limits that two nodes must share (sizes of messages, lifetimes, number of images in a study)
+are in [SPEC.md §2.3](../../protocol/SPEC.md). A study has at most 32768 images; one image has at
+most 4 GiB.
+
+The limits on this page protect one node. They cannot be set in this version.
+
+## DICOM port
+
+| limit | value | of what |
+|---|---|---|
+{rows}
+
+## HTTP listeners, each of them
+
+| limit | value |
+|---|---|
+| requests at once | {web_limits.MAX_REQUESTS} |
+| requests at once from one IPv4 address or IPv6 /64 | {web_limits.MAX_REQUESTS_OF_ADDRESS} |
+| connections at once | {connections.MAX_CONNECTIONS} |
+| seconds a connection may be idle without a complete request head | {connections.IDLE_SECONDS:g} |
+| slowest pace of a body or a receiver, after {pace.grace:g} seconds | {pace.rate} bytes/s |
+
+A proxy in front of the public listener is one address to it. The size of each body is in
+[http-api.md](http-api.md).
+"""
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Return what a Google docstring says about each attribute, up to the reason behind `;`."""
+    found = re.findall(r"^ {8}(\w+): (.+)$", docstring, re.MULTILINE)
+    return {name: text.rstrip(".") for name, text in found}
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "settings.md": settings,
+    "http-api.md": http_api,
+    "errors.md": errors,
+    "events.md": events,
+    "limits.md": limits,
+}
+
+
+def stale() -> list[tuple[Path, str]]:
+    """Return the pages that are missing or out of date, with the text they should have."""
+    wanted: dict[Path, str] = {REFERENCE / name: make() for name, make in PAGES.items()}
+    wanted |= {page.path: page.text() for page in cli_reference.PAGES}
+    return [
+        (path, text)
+        for path, text in wanted.items()
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
+
+
+def main(arguments: list[str]) -> Any:
+    """Write the pages, or only compare; the exit code says whether any was out of date."""
+    found = stale()
+    for path, text in found:
+        if "--check" not in arguments:
+            path.write_text(text, "utf-8")
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+    return 1 if found and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
