@@ -61,6 +61,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002 - aiohttp's message repeats what was sent
     ) -> web.StreamResponse:
         """Answer what went wrong outside of the application."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the caller hung up, which is no news
         if request.writer.output_size > 0:
             raise ConnectionError("the head of another answer is already out")
         if status < 500 or not isinstance(exc, Exception):  # noqa: PLR2004 - server errors

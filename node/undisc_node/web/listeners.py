@@ -40,6 +40,7 @@ from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_node.web.workers import Workers
 
 _STOP_SECONDS: Final = 5.0  # what runs may finish in this time; a transfer resumes anyway
+_HANDSHAKE_SECONDS: Final = 10.0
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -222,7 +223,13 @@ async def _listen(
     host, port = address
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(factory, host, port, ssl=tls)
+        return await loop.create_server(
+            factory,
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else _HANDSHAKE_SECONDS,
+        )
     except (OSError, OverflowError) as problem:
         number = getattr(problem, "errno", None)
         where = f"the {name} listener's port {port}"

@@ -277,7 +277,9 @@ class FakeStudies:
     def detail(self, study_id):
         assert study_id == STUDY_ID
         stored = Stored(HEADER, 100)
-        return StudyDetail(STUDY, [stored], [], [stored], [FETCH], [RECEIPT], {"1.2.3.4": b"e" * 16})
+        return StudyDetail(
+            STUDY, [stored], [], [stored], [FETCH], [RECEIPT], {"1.2.3.4": b"e" * 16}
+        )
 
     def hold(self, study_id, reason, actor):
         self.calls.append(("hold", study_id, reason, actor))

@@ -17,6 +17,7 @@ from undisc_node.services.model import Basis, PeerState, StudyState
 from undisc_node.web import spool
 from undisc_protocol.did import fingerprint_words
 from unit.web import fakes
+from unit.web.conftest import running_node
 
 ME = getpass.getuser()
 STUDY = "/admin/v1/studies/1.2.3"
@@ -457,15 +458,16 @@ def test_an_upload_that_is_refused_says_why_and_leaves_no_file(start, home):
     assert [path.name for path in home.iterdir()] == ["admin.sock"]
 
 
-def test_an_upload_that_breaks_off_is_not_stored_and_leaves_no_file(start, home):
-    node = start()
-    with node.socket("admin") as connected:
-        connected.sendall(
-            b"POST /admin/v1/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nhalf"
-        )
-    assert node.call("admin", "POST", "/admin/v1/instances", b"whole").status == 200
+def test_an_upload_that_breaks_off_is_not_stored_and_leaves_no_file(home, caplog):
+    with running_node(home) as node:
+        with node.socket("admin") as connected:
+            connected.sendall(
+                b"POST /admin/v1/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nhalf"
+            )
+        assert node.call("admin", "POST", "/admin/v1/instances", b"whole").status == 200
     assert [size for size, *_ in node.admin.receiving.stored] == [5]
-    assert [path.name for path in home.iterdir()] == ["admin.sock"]
+    assert list(home.iterdir()) == []
+    assert caplog.text == ""  # a caller who hangs up is no news
 
 
 def test_a_full_disk_is_one_clear_sentence_and_leaves_no_file(start, home, monkeypatch):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -220,6 +222,15 @@ def test_an_authority_is_not_optional():
         Route(method="GET", path="/", body_limit=0, handler=internal.about)
     with pytest.raises(TypeError):
         Route(method="GET", path="/", authority=Authority.ANYONE, handler=internal.about)
+
+
+def test_no_handler_reads_a_body_past_its_bounds():
+    """aiohttp's own ways to read a body know neither our limits nor our deadlines."""
+    folder = Path(errors.__file__).parent
+    unbounded = re.compile(r"request\.(read|text|json|post|multipart|content)\b")
+    for path in folder.glob("*.py"):
+        found = set(unbounded.findall(path.read_text()))
+        assert found <= ({"content"} if path.name in {"limits.py", "errors.py"} else set()), path
 
 
 @pytest.mark.parametrize("door", LISTENERS)
