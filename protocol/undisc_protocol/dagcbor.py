@@ -132,23 +132,24 @@ def _write_map(value: Mapping[str, Value], parts: list[bytes], depth: int) -> No
         _write(value[name], parts, depth - 1)
 
 
-def decode(data: bytes, *, limit: int) -> Value:
+def decode(data: bytes, *, limit: int, items: int = limits.MAX_ITEMS) -> Value:
     """Decode one value that fills `data` completely.
 
     Args:
         data: The encoded value.
         limit: Largest accepted size of `data` in bytes; from `limits`.
+        items: Most values in it, where strangers may send a large one; from `limits`.
 
     Returns:
         The value; arrays are lists, maps are dicts.
 
     Raises:
-        Oversize: `data` is longer than `limit`, or holds more than `limits.MAX_ITEMS` items.
+        Oversize: `data` is longer than `limit`, or holds more than `items` values.
         Malformed: `data` is not the canonical encoding of a value.
     """
     if len(data) > limit:
         raise Oversize(f"a message of {len(data)} bytes is over its bound of {limit}")
-    reader = _Reader(data)
+    reader = _Reader(data, items)
     value = reader.value(limits.MAX_DEPTH)
     if reader.position != len(data):
         raise Malformed("bytes follow the value")
@@ -158,9 +159,9 @@ def decode(data: bytes, *, limit: int) -> Value:
 class _Reader:
     """Position in the bytes being decoded, and the number of items that may still come."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, items: int) -> None:
         self._data = data
-        self._items = limits.MAX_ITEMS
+        self._items = items
         self.position = 0
 
     def _take(self, count: int) -> bytes:
@@ -191,7 +192,7 @@ class _Reader:
         """Read one value."""
         self._items -= 1
         if self._items < 0:
-            raise Oversize(f"a message holds more than {limits.MAX_ITEMS} items")
+            raise Oversize("a message holds too many items")
         major, number = self._head()
         if major == _UNSIGNED:
             return self._integer(number)

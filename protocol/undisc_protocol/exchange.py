@@ -173,7 +173,12 @@ def read_request(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Requ
 
 def _read_request(signed: bytes) -> tuple[Envelope, Fields]:
     """Check form, fields and lifetime, which need neither keys nor clock."""
-    opened = envelope.read(signed, tag=TAG_REQUEST, limit=limits.MAX_REQUEST - BOX_OVERHEAD)
+    opened = envelope.read(
+        signed,
+        tag=TAG_REQUEST,
+        limit=limits.MAX_REQUEST - BOX_OVERHEAD,
+        items=limits.MAX_REQUEST_ITEMS,
+    )
     fields = Fields(opened.payload, "a request", _REQUEST)
     fields.fixed("from", DIGEST_SIZE)
     fields.fixed("to", DIGEST_SIZE)

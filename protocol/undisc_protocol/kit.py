@@ -16,7 +16,6 @@ read as O, I and B, and the check letters say which row was mistyped.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -168,7 +167,7 @@ def _kit_key(passphrase: str, salt: bytes) -> bytes:
 
 def _check(number: int, letters: str) -> str:
     """Return the check letters of row `number` (from 1)."""
-    digest = sha256(f"{number}:{letters}".encode()).digest()
+    digest = sha256(f"{number}:{letters}".encode(errors="replace")).digest()
     return base64.b32encode(digest)[:_GROUP].decode()
 
 
@@ -196,7 +195,7 @@ def _body(text: str) -> bytes:
     joined = "".join(letters)
     try:
         body = base64.b32decode(joined + "=" * (-len(joined) % 8))
-    except binascii.Error:
+    except ValueError:  # also for letters outside ASCII, whose check letters fit
         raise Malformed("the rows of the recovery kit are not what was printed") from None
     if len(body) != _BODY or body[:1] != _VERSION:
         raise Malformed("the recovery kit is incomplete, or from another version of undisc")

@@ -58,6 +58,7 @@ MAX_NUMBER: Final = 2**31 - 1  # largest Instance Number
 # --- Exchange (SPEC.md §6) ----------------------------------------------------------------------
 
 MAX_REQUEST: Final = 1_048_576  # bytes; MAX_OBJECTS names of 16 bytes each, and proofs
+MAX_REQUEST_ITEMS: Final = 40_000  # strangers may send requests: MAX_OBJECTS names, and the rest
 MAX_ANSWER: Final = 16 * 2**20  # bytes; a manifest of MAX_OBJECTS entries
 MAX_REFUSAL: Final = 8_192  # bytes of a signed answer without a manifest
 MAX_CODE: Final = 64  # characters of an error's code

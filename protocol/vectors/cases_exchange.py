@@ -155,6 +155,8 @@ def _requests() -> Iterator[Vector]:
     yield case("A3", "late", None, "the last second", _BODY, end + skew - 1)
     yield case("R01", "large", Oversize, "more than 1 MiB", b"", fill=limits.MAX_REQUEST + 1)
     yield wrong("R01", "many-proofs", "three proofs", Oversize, prf=[GRANT] * 3)
+    yield wrong("R01", "many-items", "more than 40000 items", Oversize,
+                have=[None] * limits.MAX_REQUEST_ITEMS)  # fmt: skip
     long = bytes(limits.MAX_TOKEN + 1)
     yield wrong("R01", "large-proof", "a proof of 4097 bytes", Oversize, prf=[long])
     yield case("R02", "changed", CannotOpen, "one bit is changed", flipped(_BODY, 100))

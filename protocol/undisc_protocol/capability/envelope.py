@@ -24,7 +24,7 @@ from typing import Final
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from undisc_protocol import dagcbor
+from undisc_protocol import dagcbor, limits
 from undisc_protocol.dagcbor import Cid, Value
 from undisc_protocol.did import Did, decode_did
 from undisc_protocol.errors import (
@@ -94,20 +94,21 @@ def sign(payload: Mapping[str, Value], *, tag: str, key: SignKey) -> bytes:
     return _HEAD + key.signing.sign(signed).signature + signed
 
 
-def read(raw: bytes, *, tag: str, limit: int) -> Envelope:
+def read(raw: bytes, *, tag: str, limit: int, items: int = limits.MAX_ITEMS) -> Envelope:
     """Decode an envelope strictly, without trusting it yet.
 
     Args:
         raw: The bytes as received.
         tag: The one tag that is expected here.
         limit: Largest accepted size in bytes.
+        items: Most values in it.
 
     Raises:
-        Oversize: More than `limit` bytes.
+        Oversize: More than `limit` bytes or `items` values.
         Malformed: Not a canonical envelope.
         BadFields: Another algorithm or tag, or a payload that is no map.
     """
-    decoded = dagcbor.decode(raw, limit=limit)
+    decoded = dagcbor.decode(raw, limit=limit, items=items)
     if raw[: len(_HEAD)] != _HEAD or not isinstance(decoded, list):
         raise Malformed("not a signed envelope")
     signed = decoded[1]

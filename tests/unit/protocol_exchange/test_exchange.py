@@ -164,6 +164,18 @@ def test_a_request_over_its_bound_is_refused_before_it_is_opened():
     assert isinstance(refused(read, bytes(limits.MAX_REQUEST + 1)), Oversize)
 
 
+def test_a_request_of_very_many_items_is_refused_before_its_fields_are_read():
+    """A stranger sends a megabyte of tiny values, to keep us decoding."""
+    body = signed_request(lambda payload: payload.update(more=[0] * limits.MAX_REQUEST_ITEMS))
+    assert isinstance(refused(read, body), Oversize)
+
+
+def test_the_largest_request_is_accepted():
+    """Everything but the last of the most objects that a study can have is here."""
+    have = [number.to_bytes(16) for number in range(limits.MAX_OBJECTS)]
+    assert len(read(request(have=have)).have) == limits.MAX_OBJECTS
+
+
 def test_damaged_requests_raise_only_our_errors():
     for broken in damaged(REQUEST, step=7):
         assert isinstance(refused(read, broken), CannotOpen)

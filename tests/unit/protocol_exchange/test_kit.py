@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from base64 import b32encode
+from hashlib import sha256
 
 import pytest
 
@@ -135,6 +137,15 @@ def test_a_missing_letter_or_row_is_found(cheap):
     ):
         text = "\n".join([BEGIN, *wrong, END])
         assert isinstance(refused(lambda kit: open_kit(kit, PASSPHRASE), text), Malformed)
+
+
+@pytest.mark.parametrize("letter", ["\u00c4", "\u00b2", "9", "\ud800"])
+def test_a_letter_that_is_none_is_refused_though_its_check_fits(cheap, letter):
+    """Somebody makes a text that passes every check but holds what base32 does not have."""
+    row = letter * 35
+    check = b32encode(sha256(f"1:{row}".encode(errors="replace")).digest())[:5].decode()
+    text = f"{BEGIN}\n{row}{check}\n{END}"
+    assert isinstance(refused(lambda kit: open_kit(kit, PASSPHRASE), text), Malformed)
 
 
 def test_text_without_a_kit_is_refused(cheap):
