@@ -226,8 +226,7 @@ def verify_permission(proofs: Sequence[bytes], *, own: Collection[Did], now: int
 
     Args:
         proofs: The grant, or the grant and the share, as received.
-        own: Every DID of the node that must have given the grant: of this node when a share is
-            registered, of the offering node when an offer is read.
+        own: Every DID of the node that must have given the grant.
         now: The time now, seconds since 1970.
 
     Raises:

@@ -174,8 +174,8 @@ def test_a_node_answers_to_its_earlier_names():
         verify_chain(asked, proofs, own={STRANGER.key.did}, now=NOW)
 
 
-def test_a_recipient_verifies_an_offer_by_the_same_steps():
-    """What the holder would refuse, the recipient need not ask for."""
+def test_a_permission_is_verified_by_itself():
+    """Nobody has to ask for anything to learn whether a grant and a share fit."""
     permission = verify_permission([grant(), share()], own=OWN, now=NOW)
     assert permission.audience == ASKER.key.did
     assert permission.subject == HOLDER.key.did
