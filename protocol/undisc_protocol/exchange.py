@@ -43,6 +43,7 @@ from undisc_protocol.keys import SignKey
 from undisc_protocol.manifest import Manifest
 from undisc_protocol.pack import ID
 from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
+from undisc_protocol.tree import Checkpoint
 
 REQUEST_NONCE: Final = 16  # bytes, random: two requests never have the same hash
 
@@ -211,12 +212,14 @@ class Granted:
         ticket: Reads their ciphertext, 32 bytes.
         at: The holder's time, seconds since 1970.
         until: The first second, of the holder's clock, at which the ticket is over.
+        checkpoint: Head of the holder's log after this answer was logged.
     """
 
     manifest: Manifest
     ticket: bytes
     at: int
     until: int
+    checkpoint: Checkpoint
 
     def __repr__(self) -> str:
         # The ticket opens the stream: it must not reach a traceback or a log.
@@ -259,6 +262,7 @@ def make_answer(
             "manifest": granted.manifest.to_value(),
             "ticket": granted.ticket,
             "until": granted.until,
+            "checkpoint": granted.checkpoint.to_value(),
         },
     )
     if len(signed) > limits.MAX_ANSWER - BOX_OVERHEAD:
@@ -304,7 +308,7 @@ def read_answer(
         raise Oversize(f"an answer of {len(body)} bytes is over its bound")
     signed = box_open(fetch_key, body)
     value, at = read_ok(signed, request=request, holder=holder, limit=limits.MAX_ANSWER)
-    fields = Fields(value, "an answer", {"inv", "manifest", "ticket", "until"})
+    fields = Fields(value, "an answer", {"inv", "manifest", "ticket", "until", "checkpoint"})
     if fields.cid("inv") != invocation:
         raise WrongAnswer("an answer belongs to another invocation")
     until = fields.integer("until")
@@ -316,6 +320,7 @@ def read_answer(
         ticket=fields.fixed("ticket", limits.TICKET),
         at=at,
         until=until,
+        checkpoint=Checkpoint.from_value(fields.raw("checkpoint")),
     )
     if any(listed.id in have for listed in granted.manifest.objects):
         raise WrongAnswer("an answer grants an object that is already here")

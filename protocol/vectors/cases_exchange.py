@@ -49,6 +49,7 @@ from undisc_protocol.errors import (
 )
 from undisc_protocol.exchange import Granted, make_answer, make_request
 from undisc_protocol.keys import SignKey
+from undisc_protocol.tree import Checkpoint
 
 _SMALL_ORDER = bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")
 
@@ -192,7 +193,8 @@ def _requests() -> Iterator[Vector]:
 
 # --- Answer -------------------------------------------------------------------------------------
 
-_GRANTED = Granted(MANIFEST, fixed("ticket"), NOW, NOW + limits.TICKET_LIFETIME)
+_GRANTED = Granted(MANIFEST, fixed("ticket"), NOW, NOW + limits.TICKET_LIFETIME,
+                   Checkpoint(fixed("log", 16), 5, fixed("root")))  # fmt: skip
 
 
 def _answer(granted: Granted = _GRANTED, key: SignKey = HOLDER_KEY, request: bytes = b"",
@@ -238,6 +240,7 @@ def _answers() -> Iterator[Vector]:
         ok: dict[str, Value] = {
             "inv": Cid.of(INVOCATION), "manifest": MANIFEST.to_value(),
             "ticket": _GRANTED.ticket, "until": _GRANTED.until,
+            "checkpoint": _GRANTED.checkpoint.to_value(),
         }  # fmt: skip
         body = sign_answer(HOLDER_KEY, request=request_hash(_BODY), at=NOW, ok=ok | changes)
         return _reading(row, name, error, comment, to_asker(body))
@@ -257,6 +260,8 @@ def _answers() -> Iterator[Vector]:
     yield wrong("R04", "extra", "an unknown field", BadFields, more=1)
     yield wrong("R04", "short-ticket", "a ticket of 31 bytes", BadFields, ticket=bytes(31))
     yield wrong("R04", "bytes-inv", "a hash in place of a CID", BadFields, inv=bytes(32))
+    yield wrong("R04", "no-root", "a checkpoint without its root", BadFields,
+                checkpoint={"origin": bytes(16), "size": 5})  # fmt: skip
     yield wrong("R04", "backwards", "the ticket ends when it begins", BadFields, until=NOW)
     refusal = sign_refusal(HOLDER_KEY, request=request_hash(_BODY), at=NOW, error=Busy("later"))
     yield _reading("R04", "sealed-refusal", BadFields, "a refusal in place of an answer",

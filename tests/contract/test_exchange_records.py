@@ -21,8 +21,10 @@ def test_a_ticket_comes_back_whole(catalog):
     with catalog.look() as records:
         for ticket in tickets:
             assert records.tickets.get(ticket.hash) == ticket
+            assert records.tickets.ends_ms(ticket.hash) == ticket.expires_ms
             assert records.tickets.by_invocation(ticket.invocation) == ticket
         assert records.tickets.get(bytes(32)) is None
+        assert records.tickets.ends_ms(bytes(32)) == 0
         assert records.tickets.by_invocation(bytes(32)) is None
 
 

@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from support.hostile_peer import HostileNode, Reply, now
 from undisc_node.dicom.reader import FactReader
@@ -32,6 +33,7 @@ from undisc_protocol.exchange import (
 from undisc_protocol.manifest import Manifest, ManifestObject, ManifestStudy
 from undisc_protocol.offer import sign_offer
 from undisc_protocol.receipt import Stored, acknowledge, open_receipt
+from undisc_protocol.tree import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,11 @@ class LyingHolder:
         with self._lock:
             self._streams[ticket] = b"".join(one.sealed for one in wanted)
         granted = Granted(
-            Manifest(self.described, tuple(one.entry for one in wanted)), ticket, now(), now() + 600
+            Manifest(self.described, tuple(one.entry for one in wanted)),
+            ticket,
+            now(),
+            now() + 600,
+            Checkpoint(bytes(16), 0, sha256().digest()),
         )
         if lie := self._lies(self.lie_granted):
             granted = lie(granted, request)

@@ -220,6 +220,10 @@ class _Tickets(_Part):
     def get(self, ticket_hash: bytes) -> Ticket | None:
         return self._now.tickets.get(ticket_hash)
 
+    def ends_ms(self, ticket_hash: bytes) -> int:
+        ticket = self.get(ticket_hash)
+        return ticket.expires_ms if ticket else 0
+
     def by_invocation(self, invocation: bytes) -> Ticket | None:
         return next(
             (one for one in self._now.tickets.values() if one.invocation == invocation), None

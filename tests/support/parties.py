@@ -22,6 +22,7 @@ from undisc_protocol.keys import SignKey, box_key
 from undisc_protocol.manifest import Manifest, ManifestObject, ManifestStudy
 from undisc_protocol.pack import PatientIdentity
 from undisc_protocol.receipt import Stored, sign_receipt
+from undisc_protocol.tree import Checkpoint
 
 NOW = 1_795_498_283
 STUDY = b"study of sixteen"
@@ -131,7 +132,8 @@ MANIFEST = Manifest(
     (granted_object("one"), granted_object("two", limits.CHUNK + 1)),
 )
 TICKET = label("ticket")
-GRANTED = Granted(MANIFEST, TICKET, NOW, NOW + limits.TICKET_LIFETIME)
+CHECKPOINT = Checkpoint(label("origin", 16), 5, label("root"))
+GRANTED = Granted(MANIFEST, TICKET, NOW, NOW + limits.TICKET_LIFETIME, CHECKPOINT)
 
 
 def answer(granted=GRANTED, key=HOLDER.key, **changes):

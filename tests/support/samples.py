@@ -31,6 +31,7 @@ from undisc_node.services.ports import Draft
 from undisc_protocol.did import Did
 from undisc_protocol.keys import SignKey
 from undisc_protocol.pack import PatientIdentity, StudyHeader, hash_object
+from undisc_protocol.tree import Checkpoint
 
 
 def name(text: str, size: int) -> bytes:
@@ -122,6 +123,7 @@ def peer(text: str = "peer", **changes: Any) -> Peer:
         card=b"a signed card",
         seq=START_MS,
         added_ms=START_MS,
+        checkpoint=Checkpoint(name("origin", 16), 7, name("root", 32)),
     )
     return replace(sample, **changes)
 

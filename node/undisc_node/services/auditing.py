@@ -43,6 +43,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "peer.trusted": ("110113", "U"),
     "peer.suspended": ("110113", "U"),
     "peer.revoked": ("110113", "D"),
+    "peer.log_differs": ("110113", "E"),
     "fetch.answered": ("110102", "R"),
     "fetch.refused": ("110113", "E"),
     "fetch.asked": ("110102", "E"),
@@ -53,7 +54,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 """Every event this node writes."""
 
-SUCCESS, MINOR_FAILURE = 0, 4  # EventOutcomeIndicator (PS3.15 A.5.2)
+SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = 0, 4, 8  # EventOutcomeIndicator (PS3.15 A.5.2)
 _PERSON, _SYSTEM = 1, 2  # ParticipantObjectTypeCode
 _ROLE_PATIENT, _ROLE_REPORT, _ROLE_SECURITY = 1, 3, 13  # ParticipantObjectTypeCodeRole
 

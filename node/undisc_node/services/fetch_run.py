@@ -28,6 +28,7 @@ from undisc_node.services.fetch_moving import Mover
 from undisc_node.services.fetch_world import FetchWorld, Progress
 from undisc_node.services.model import Fetch, FetchState, Peer, PeerState
 from undisc_node.services.ports import Incoming
+from undisc_node.services.witnessing import remember_checkpoint
 from undisc_protocol import limits
 from undisc_protocol.answer import request_hash
 from undisc_protocol.boxes import box_seal
@@ -219,6 +220,9 @@ class FetchRun:
             self._problem = f"{problem.code}: {problem}"
             return [Refused(problem)]
         self._granted, self._invocation = granted, Cid.of(invocation)
+        with self._world.catalog.change() as records:
+            current = records.peers.get(peer.id) or peer
+            remember_checkpoint(self._world.journal, records, current, granted.checkpoint)
         return [Answered(self._announce(granted))]
 
     def _request(

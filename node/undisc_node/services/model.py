@@ -12,6 +12,7 @@ from enum import StrEnum
 from undisc_protocol.capability.delegation import Basis as Basis  # noqa: PLC0414 - the protocol's own word, re-exported
 from undisc_protocol.did import Did
 from undisc_protocol.pack import PatientIdentity
+from undisc_protocol.tree import Checkpoint
 
 
 class StudyState(StrEnum):
@@ -161,6 +162,7 @@ class Peer:
         card: Its newest status card as received.
         seq: The card's sequence number, ms.
         added_ms: When it was added.
+        checkpoint: The newest head of its log that it has shown us, or None.
     """
 
     id: bytes
@@ -174,6 +176,7 @@ class Peer:
     card: bytes
     seq: int
     added_ms: int
+    checkpoint: Checkpoint | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from undisc_node.services.finding import by_prefix
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.ports import Catalog, Clock, PeerNetwork, Records
+from undisc_node.services.witnessing import remember_checkpoint
 from undisc_protocol.did import Did
 from undisc_protocol.identity import NodeDocument, read_node_document
 
@@ -151,8 +152,10 @@ class Peering:
                 card=document.card_bytes,
                 seq=document.card.seq,
                 added_ms=known.added_ms if known else self._clock.now_ms(),
+                checkpoint=known.checkpoint if known else None,
             )
             records.peers.put(peer)
+            peer = remember_checkpoint(self._journal, records, peer, document.card.checkpoint)
             self._note(records, "peer.added", peer, actor)
             if trust:
                 self._note(records, "peer.trusted", peer, actor)
@@ -176,7 +179,7 @@ class Peering:
                 seq=card.seq,
             )
             records.peers.put(newer)
-            return newer
+            return remember_checkpoint(self._journal, records, newer, card.checkpoint)
 
     def find(self, name: str) -> Peer:
         """Return the peer of an exact name or a unique beginning of its id.

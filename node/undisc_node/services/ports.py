@@ -141,6 +141,9 @@ class TicketRecords(Protocol):
     def get(self, ticket_hash: bytes) -> Ticket | None:
         """Return it by id, or None."""
 
+    def ends_ms(self, ticket_hash: bytes) -> int:
+        """Return when a ticket ends, ms; 0 for an unknown one. Cheap: asked for every slice."""
+
     def add(self, ticket: Ticket) -> None:
         """Add it; its id must be new."""
 

@@ -41,6 +41,7 @@ from undisc_protocol.exchange import Granted, Request, make_answer, read_request
 from undisc_protocol.identity import Identity
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.manifest import Manifest, ManifestObject, ManifestStudy
+from undisc_protocol.tree import Checkpoint
 
 
 class Serving:
@@ -126,6 +127,9 @@ class Serving:
             raise refused
         manifest, extents = self._manifest(claim, request)
         secret = self._entropy.random(limits.TICKET)
+        end = min(
+            self._now() + limits.TICKET_LIFETIME, claim.permission.expires + limits.CLOCK_SKEW
+        )
         ticket = Ticket(
             hash=sha256(secret).digest(),
             peer=request.sender.node_id,
@@ -135,13 +139,12 @@ class Serving:
             invocation=claim.invocation_id,
             manifest=manifest.hash,
             extents=extents,
-            expires_ms=self._clock.now_ms() + limits.TICKET_LIFETIME * 1000,
+            expires_ms=end * 1000,
         )
-        self._keep(claim, request, ticket)
-        at = self._now()
+        checkpoint = self._keep(claim, request, ticket)
         return make_answer(
             self._own.key,
-            Granted(manifest, secret, at, at + limits.TICKET_LIFETIME),
+            Granted(manifest, secret, self._now(), ticket.expires_ms // 1000, checkpoint),
             request=request.hash,
             invocation=claim.invocation.cid,
             reply_to=claim.invocation.arguments.key,
@@ -231,8 +234,8 @@ class Serving:
         )
         return manifest, extents
 
-    def _keep(self, claim: Claim, request: Request, ticket: Ticket) -> None:
-        """Use up the invocation, and keep ticket and log row with it."""
+    def _keep(self, claim: Claim, request: Request, ticket: Ticket) -> Checkpoint:
+        """Use up the invocation, and keep ticket and log row with it; return the log's head."""
         with self._catalog.change() as records:
             study = self._check_rows(records, claim, request.sender)
             if not records.tickets.use_invocation(claim.invocation_id, self._end(claim)):
@@ -260,3 +263,4 @@ class Serving:
                 why=claim.invocation.arguments.purpose,
                 detail={"objects": len(ticket.extents)},
             )
+            return records.log.frontier().checkpoint()

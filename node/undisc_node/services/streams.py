@@ -52,19 +52,16 @@ class Streams:
             BadTicket: Unknown, over, or its capability was revoked.
             OutsideExtent: Not within what the ticket covers.
         """
-        found = self._living(sha256(ticket).digest())
+        ticket_hash = sha256(ticket).digest()
+        with self._catalog.look() as records:
+            found = records.tickets.get(ticket_hash)
+        if found is None or found.expires_ms <= self._clock.now_ms():
+            raise _over()
         total = sum(extent.length for extent in found.extents)
         end = total if stop is None else stop
         if not 0 <= start < end <= total:
             raise OutsideExtent("the range lies outside what the ticket covers")
         return Stream(self, found, start, end, total)
-
-    def _living(self, ticket_hash: bytes) -> Ticket:
-        with self._catalog.look() as records:
-            ticket = records.tickets.get(ticket_hash)
-        if ticket is None or ticket.expires_ms <= self._clock.now_ms():
-            raise BadTicket("the ticket is not valid, or not any more")
-        return ticket
 
     def check_alive(self, ticket: Ticket) -> None:
         """Look at a ticket again.
@@ -72,11 +69,18 @@ class Streams:
         Raises:
             BadTicket: It is over, or its capability was revoked in the meantime.
         """
-        self._living(ticket.hash)
+        with self._catalog.look() as records:
+            end_ms = records.tickets.ends_ms(ticket.hash)
+        if end_ms <= self._clock.now_ms():
+            raise _over()
 
     def open_pack(self, pack: bytes) -> BinaryIO:
         """Open a pack file for reading ciphertext."""
         return self._packs.open_file(pack)
+
+
+def _over() -> BadTicket:
+    return BadTicket("the ticket is not valid, or not any more")
 
 
 class Stream:

@@ -133,7 +133,8 @@ def m0003_peers_and_tickets(database: Database) -> None:
             records BLOB NOT NULL,  -- DAG-CBOR list of byte strings
             card BLOB NOT NULL,
             seq INTEGER NOT NULL,
-            added_ms INTEGER NOT NULL
+            added_ms INTEGER NOT NULL,
+            checkpoint BLOB  -- DAG-CBOR map; the newest head of its log that it has shown us
         ) STRICT
     """)
     database.execute("""

@@ -12,9 +12,13 @@ from undisc_node.storage.session import Session
 from undisc_node.storage.statements import Columns
 from undisc_protocol import dagcbor, limits
 from undisc_protocol.did import Did
+from undisc_protocol.tree import Checkpoint
 
-_PEERS = Columns.of("peers", "id did name state scopes urls box records card seq added_ms")
+_PEERS = Columns.of(
+    "peers", "id did name state scopes urls box records card seq added_ms checkpoint"
+)
 _MAX_RECORDS: Final = limits.MAX_IDENTITY_RECORDS * (limits.MAX_IDENTITY_RECORD + 8)  # bytes
+_MAX_CHECKPOINT: Final = 256  # bytes; three short fields
 
 
 class PeerTable:
@@ -58,6 +62,7 @@ class PeerTable:
                 peer.card,
                 peer.seq,
                 peer.added_ms,
+                dagcbor.encode(peer.checkpoint.to_value()) if peer.checkpoint else None,
             ),
         )
 
@@ -75,7 +80,14 @@ def _peer(row: Any) -> Peer:
         card=row[8],
         seq=row[9],
         added_ms=row[10],
+        checkpoint=_checkpoint(row[11]),
     )
+
+
+def _checkpoint(encoded: bytes | None) -> Checkpoint | None:
+    if encoded is None:
+        return None
+    return Checkpoint.from_value(dagcbor.decode(encoded, limit=_MAX_CHECKPOINT))
 
 
 def _records(encoded: bytes) -> tuple[bytes, ...]:

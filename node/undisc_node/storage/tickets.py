@@ -1,7 +1,6 @@
 """Tickets and used-up invocations: implements `ports.TicketRecords`.
 
-A ticket is looked up for every slice of a transfer, so its extents are packed in a fixed form and
-the newest few are kept unpacked.
+The end of a ticket is looked up for every slice of a transfer, so that look-up reads nothing else.
 """
 
 from __future__ import annotations
@@ -33,6 +32,11 @@ class TicketTable:
         """Return a ticket by the SHA-256 of what the asker holds; the caller looks at its end."""
         row = self._session.row(_TICKETS.select("WHERE hash = ?"), (ticket_hash,))
         return _ticket(row) if row else None
+
+    def ends_ms(self, ticket_hash: bytes) -> int:
+        """Return when a ticket ends, ms; 0 for an unknown one."""
+        row = self._session.row("SELECT expires_ms FROM tickets WHERE hash = ?", (ticket_hash,))
+        return int(row[0]) if row else 0
 
     def by_invocation(self, invocation: bytes) -> Ticket | None:
         """Return the ticket that an invocation made; also after the ticket has expired."""

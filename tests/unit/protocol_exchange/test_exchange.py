@@ -214,6 +214,7 @@ def signed_answer(key=HOLDER.key, request=REQUEST_HASH, at=NOW, **changes):
         "manifest": MANIFEST.to_value(),
         "ticket": TICKET,
         "until": NOW + limits.TICKET_LIFETIME,
+        "checkpoint": GRANTED.checkpoint.to_value(),
     }
     return to_asker(sign_answer(key, request=request, at=at, ok=ok | changes))
 
@@ -266,6 +267,7 @@ def test_an_answer_that_grants_what_is_here_is_refused():
         ({"manifest": {}}, BadFields),
         ({"ticket": bytes(31)}, BadFields),
         ({"until": NOW}, BadFields),
+        ({"checkpoint": None}, BadFields),
         ({"until": NOW + limits.TICKET_LIFETIME + 1}, LifetimeTooLong),
         ({"more": None}, BadFields),
     ],

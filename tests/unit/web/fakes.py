@@ -72,6 +72,7 @@ PEER = Peer(
     card=b"no card",
     seq=1,
     added_ms=NOW_MS,
+    checkpoint=None,
 )
 GRANT = Grant(
     id=GRANT_ID,

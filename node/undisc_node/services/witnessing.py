@@ -1,0 +1,57 @@
+"""Remembering what peers show of their logs (SPEC.md §7.3).
+
+A node signs the head of its log into every card and answer. Whoever keeps the newest one can later
+tell whether the log was rewritten behind it; that is all a checkpoint proves, and all we claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal
+from undisc_node.services.model import Peer
+from undisc_node.services.ports import Records
+from undisc_protocol.tree import Checkpoint
+
+
+def remember_checkpoint(
+    journal: Journal, records: Records, peer: Peer, seen: Checkpoint | None
+) -> Peer:
+    """Keep the newest head of a peer's log; log an alert when two heads contradict each other.
+
+    Args:
+        journal: The log.
+        records: The open change.
+        peer: Whose log it is.
+        seen: The head it has just signed, or None.
+
+    Returns:
+        The peer's row as saved.
+    """
+    known = peer.checkpoint
+    if seen is None or seen == known:
+        return peer
+    if known is not None and known.origin == seen.origin:
+        if seen.size < known.size:
+            return peer  # an older message; the newest head stays
+        if seen.size == known.size:
+            _alert(journal, records, peer, "two roots of the same size")
+            return peer
+    elif known is not None:
+        # A node that was restored begins a new log (DESIGN §3); its administrator can confirm that.
+        _alert(journal, records, peer, "another log than before")
+    newer = replace(peer, checkpoint=seen)
+    records.peers.put(newer)
+    return newer
+
+
+def _alert(journal: Journal, records: Records, peer: Peer, why: str) -> None:
+    journal.note(
+        records,
+        "peer.log_differs",
+        who=auditing.other_node(peer),
+        what=[auditing.about_security("peer", peer.id)],
+        why=why,
+        outcome=auditing.SERIOUS_FAILURE,
+    )
