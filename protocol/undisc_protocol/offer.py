@@ -13,14 +13,15 @@ from typing import Final
 
 from undisc_protocol import limits
 from undisc_protocol.capability import envelope
-from undisc_protocol.capability.delegation import Delegation, read_delegation
+from undisc_protocol.capability.chain import Permission, verify_permission
+from undisc_protocol.capability.delegation import Delegation
 from undisc_protocol.capability.envelope import TAG_OFFER, Envelope
 from undisc_protocol.did import Did
-from undisc_protocol.errors import BadProofs, BrokenChain, WrongAudience, WrongSubject
+from undisc_protocol.errors import WrongAudience
 from undisc_protocol.fields import Fields
 from undisc_protocol.identity import Identity, StatusCard, read_identity, read_status_card
 from undisc_protocol.keys import SignKey
-from undisc_protocol.times import check_begun, check_not_ended
+from undisc_protocol.times import check_begun
 
 FILE_EXTENSION: Final = ".undisc-offer"
 
@@ -36,7 +37,7 @@ class Offer:
         holder: The node that holds the study.
         card: Its status card: where it is reached.
         card_bytes: The card as received.
-        proofs: The delegations, root first.
+        permission: The verified grant, or grant and share.
         to: Whom it names.
         at: When it was made, seconds since 1970.
     """
@@ -45,14 +46,20 @@ class Offer:
     holder: Identity
     card: StatusCard
     card_bytes: bytes
-    proofs: tuple[Delegation, ...]
+    permission: Permission
     to: Did
     at: int
 
     @property
+    def proofs(self) -> tuple[Delegation, ...]:
+        """The delegations, root first."""
+        grant, share = self.permission.grant, self.permission.share
+        return (grant, share) if share else (grant,)
+
+    @property
     def capability(self) -> Delegation:
         """The delegation that names the recipient: the share, or a direct grant."""
-        return self.proofs[-1]
+        return self.permission.last
 
 
 def sign_offer(
@@ -105,13 +112,10 @@ def read_offer(raw: bytes, *, now: int) -> Offer:
         BadFields: Not exactly an offer, an identity, a card or a delegation.
         BadKey: A principal is unsound.
         BadSignature: The offer, the card or a delegation is not signed by whom it says.
-        WrongSubject: The capability is about another node than the holder.
-        BadProofs: The delegations are not a grant, or a grant and a share.
-        BrokenChain: The share was not issued by the grant's audience.
         WrongAudience: The capability names another recipient than the offer.
         NotYetValid: The offer, the card or a delegation is of the future.
         Expired: The card or a delegation is over.
-        RemoteProtocolError: As `identity.read_status_card` and `delegation.read_delegation`.
+        RemoteProtocolError: As `identity.read_status_card` and `chain.verify_permission`.
     """
     opened, fields = _read(raw)
     holder = read_identity(fields.records())
@@ -120,36 +124,16 @@ def read_offer(raw: bytes, *, now: int) -> Offer:
     check_begun(at, of="an offer", now=now)
     card_bytes = fields.sized("card", most=limits.MAX_STATUS_CARD)
     card = read_status_card(card_bytes, identity=holder, now=now)
-    proofs = _chain(fields, holder, now)
+    proofs = fields.byte_strings(
+        "prf", size=limits.MAX_TOKEN, items=limits.MAX_PROOFS, least_items=1
+    )
+    permission = verify_permission(proofs, own=holder.dids, now=now)
     to = fields.did("to")
-    if proofs[-1].audience != to:
+    if permission.audience != to:
         raise WrongAudience("an offer's capability names another recipient")
-    return Offer(raw, holder, card, card_bytes, proofs, to, at)
+    return Offer(raw, holder, card, card_bytes, permission, to, at)
 
 
 def _read(raw: bytes) -> tuple[Envelope, Fields]:
     opened = envelope.read(raw, tag=TAG_OFFER, limit=limits.MAX_OFFER)
     return opened, Fields(opened.payload, "an offer", _OFFER)
-
-
-def _chain(fields: Fields, holder: Identity, now: int) -> tuple[Delegation, ...]:
-    """Verify what a recipient can: the holder verifies the whole when it is invoked."""
-    raw_proofs = fields.byte_strings(
-        "prf", size=limits.MAX_TOKEN, items=limits.MAX_PROOFS, least_items=1
-    )
-    proofs = tuple(read_delegation(raw) for raw in raw_proofs)
-    grant, shares = proofs[0], proofs[1:]
-    if grant.meta is None or any(share.meta is not None for share in shares):
-        raise BadProofs("an offer's proofs are not a grant, or a grant and a share")
-    if grant.issuer not in holder.dids:
-        raise WrongSubject("an offer's capability is about another node")
-    issuer = grant.issuer
-    for proof in proofs:
-        if proof.issuer != issuer or proof.subject != grant.issuer:
-            raise BrokenChain("an offer's share was not issued by the grant's audience")
-        proof.envelope.verify(proof.issuer)
-        if proof.not_before is not None:
-            check_begun(proof.not_before, of="an offer's capability", now=now)
-        check_not_ended(proof.expires, of="an offer's capability", now=now)
-        issuer = proof.audience
-    return proofs

@@ -31,7 +31,6 @@ from undisc_protocol.dagcbor import Cid, Value
 from undisc_protocol.errors import (
     BadFields,
     BadKey,
-    BadProofs,
     BadSignature,
     BrokenChain,
     CannotOpen,
@@ -198,8 +197,8 @@ def _offers() -> Iterator[Vector]:
                 prf=[flipped(GRANT, 10)])  # fmt: skip
     yield wrong("R06", "stolen", "another node offers what only the holder can give", WrongSubject,
                 STRANGER_KEY, records=STRANGER.records, card=card_of("stranger"))  # fmt: skip
-    yield wrong("R07", "share-first", "the share before the grant", BadProofs, prf=[share, grant])
-    yield wrong("R07", "two-grants", "two grants", BadProofs, prf=[GRANT, GRANT])
+    yield wrong("R07", "share-first", "the share before the grant", BrokenChain, prf=[share, grant])
+    yield wrong("R07", "two-grants", "two grants", BrokenChain, prf=[GRANT, GRANT])
     forged = shared(STRANGER_KEY)
     yield wrong("R08", "forged-share", "a share that the patient did not sign", BrokenChain,
                 prf=[grant, forged])  # fmt: skip

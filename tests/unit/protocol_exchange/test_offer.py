@@ -11,7 +11,6 @@ from undisc_protocol.capability.envelope import TAG_OFFER
 from undisc_protocol.errors import (
     BadFields,
     BadKey,
-    BadProofs,
     BadSignature,
     BrokenChain,
     Expired,
@@ -116,7 +115,7 @@ def test_a_share_that_the_patient_did_not_sign_is_refused():
 
 def test_proofs_that_are_no_grant_and_share_are_refused():
     for proofs in ([share()], [GRANT, GRANT], [share(), patient_grant()]):
-        assert isinstance(refused(read, unchecked(prf=proofs)), BadProofs)
+        assert isinstance(refused(read, unchecked(prf=proofs)), BrokenChain)
 
 
 def test_a_changed_delegation_is_refused():
