@@ -2,12 +2,14 @@
 
 import errno
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support import samples
+from support.clock import SeededEntropy
 from support.disks import files_no_longer_than, without_privilege
 from support.memory_packs import stream_of
 from undisc_node.services.errors import DiskFull, Invalid, ServiceError, Unavailable
@@ -33,10 +35,22 @@ def test_a_full_disk_leaves_the_pack_as_it_was(home):
 
 
 def test_a_full_disk_makes_no_half_pack(home):
-    """No file and no key are left of a pack that could not begin."""
-    with files_no_longer_than(100), pytest.raises(ServiceError):
+    """Not even the key has room: nothing begins."""
+    with files_no_longer_than(100), pytest.raises(Unavailable):
         home.packs.create(samples.study_header())
     assert list((home.path / "packs").iterdir()) == []
+    assert home.packs.objects(home.packs.create(samples.study_header())) == []
+
+
+def test_a_pack_that_cannot_begin_leaves_no_key(home):
+    """The disk with the packs went away between two studies."""
+    (home.path / "packs").rmdir()
+    with pytest.raises(Unavailable) as refused:
+        home.packs.create(samples.study_header())
+    assert refused.value.reason == "file_missing"
+    with sqlite3.connect(home.path / "keyring.sqlite3") as raw:
+        assert raw.execute("SELECT count(*) FROM study_keys").fetchone() == (0,)
+    raw.close()
 
 
 def test_a_full_disk_refuses_an_index_and_keeps_the_pack(home):
@@ -102,17 +116,16 @@ def test_no_permission_is_one_clear_sentence(home):
 
 def test_files_and_directories_are_private(home):
     """0600 and 0700, whatever the umask."""
+    inner = home.path / "inner"
+    inner.mkdir()
     before = os.umask(0)
     try:
-        packs = PackStore(
-            home.path / "..", keyring=home.keyring, entropy=samples.SeededEntropy("u")
-        )
+        packs = PackStore(inner, keyring=home.keyring, entropy=SeededEntropy("inner"))
         pack = packs.create(samples.study_header())
     finally:
         os.umask(before)
-    directory = home.path.parent / "packs"
-    assert directory.stat().st_mode & 0o777 == 0o700
-    assert (directory / pack.id.hex()).stat().st_mode & 0o777 == 0o600
+    assert (inner / "packs").stat().st_mode & 0o777 == 0o700
+    assert (inner / "packs" / pack.id.hex()).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
