@@ -250,7 +250,10 @@ def build(settings: Settings) -> Iterator[Node]:
 
 
 def sweep(node: Node) -> int:
-    """Erase what a crash left over: packs that no row and no running fetch knows."""
+    """Erase what a crash left over: packs that no row and no running fetch knows.
+
+    Only while every door is closed: a pack that is being made has no row yet.
+    """
     with node.catalog.look() as records:
         keep = {pack.id for pack in records.studies.all_packs()}
         open_states = (FetchState.RUNNING, FetchState.PAUSED)
@@ -272,6 +275,9 @@ async def run(node: Node) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    swept = await asyncio.to_thread(sweep, node)
+    if swept:
+        log.info("erased %d packs that a crash left unfinished", swept)
     doors = Doors(
         public=(settings.public_host, settings.public_port),
         internal=(settings.internal_host, settings.internal_port),
@@ -292,10 +298,6 @@ async def run(node: Node) -> None:
         ready=lambda: _missing(node),
         entropy=SystemEntropy(),
     ) as opened:
-        # Only now is it certain that no other process works on this home.
-        swept = await asyncio.to_thread(sweep, node)
-        if swept:
-            log.info("erased %d packs that a crash left unfinished", swept)
         await asyncio.to_thread(port.start)
         try:
             _log_event(node, "node.started")
@@ -373,5 +375,5 @@ def serve(settings: Settings) -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
-    with build(settings) as node:
+    with homes.holding_home(settings.home), build(settings) as node:
         asyncio.run(run(node))

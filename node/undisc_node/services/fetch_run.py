@@ -280,9 +280,8 @@ class FetchRun:
                 raise _StartOver
         elif headers:
             local = study.id if study else self._fetch.id
-            with world.writing:  # a pack without a row is a leftover to whoever sweeps
-                self._incoming = world.packs.stage(new_header(granted.manifest, local, now_ms))
-                self._save(replace(self._fetch, pack=self._incoming.pack))
+            self._incoming = world.packs.stage(new_header(granted.manifest, local, now_ms))
+            self._save(replace(self._fetch, pack=self._incoming.pack))
         if self._incoming is not None:
             self._incoming.announce([one for one in headers if one.id not in staged])
             objects = [one.header for one in self._incoming.objects()]

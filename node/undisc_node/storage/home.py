@@ -12,6 +12,7 @@ directory beside it and renamed, so there is never half a home.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -175,6 +176,32 @@ def read_home(home: Path) -> HomeKeys:
             demo=(home / DEMO).exists(),
             kit_verified=(keys / KIT_VERIFIED).exists(),
         )
+
+
+@contextmanager
+def holding_home(home: Path) -> Iterator[None]:
+    """Keep every other process away from a home while the block runs.
+
+    The lock is the system's own and ends with the process, however that ends.
+
+    Raises:
+        NotFound: No node lives there.
+        Conflict: Another process works on it.
+    """
+    with _clear_errors(home):
+        descriptor = os.open(home / IDENTITY, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                f"another undisc-node is running on {home}",
+                code="home_in_use",
+                hint="stop it first, or give this one another --home",
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read_key(path: Path) -> bytes:
