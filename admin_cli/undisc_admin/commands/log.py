@@ -9,10 +9,12 @@ import click
 
 from undisc_admin.answer import Answer
 from undisc_admin.command import Command, Group
-from undisc_admin.render import Column, count_of, facts, moment
+from undisc_admin.render import Column, count_of, facts, moment, short
 from undisc_admin.screen import hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
 
+_STUDY_UID: Final = "110180"  # ParticipantObjectIDTypeCode (PS3.15 A.5.2)
+_PATIENT_NUMBER: Final = "2"  # the same
 _LOOK_EVERY: Final = 1.0  # seconds between two looks for new events
 _OUTCOMES: Final = {0: "ok", 4: "minor failure", 8: "serious failure", 12: "major failure"}
 _COLUMNS: Final = (
@@ -99,9 +101,19 @@ def _row(event: Answer) -> list[str]:
         event.text("type"),
         _OUTCOMES.get(outcome, str(outcome)),
         ", ".join(who.text("name") or who.text("user") for who in event.parts("who")),
-        ", ".join(f"{what.text('idtype')} {what.text('id')}" for what in event.parts("what")),
+        ", ".join(filter(None, (_subject(what) for what in event.parts("what")))),
         event.text("why"),
     ]
+
+
+def _subject(what: Answer) -> str:
+    """Name a subject of an event as the lists do; a Study UID only repeats the study's id."""
+    kind, identifier = what.text("idtype"), what.text("id")
+    if kind == _STUDY_UID:
+        return ""
+    if kind == _PATIENT_NUMBER:
+        return f"patient {identifier}"
+    return f"{kind} {short(identifier)}"
 
 
 @log.command("verify", cls=Command, examples=["undisc log verify", "undisc log verify --json"])
