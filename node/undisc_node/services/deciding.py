@@ -22,6 +22,9 @@ from undisc_protocol.pack import StudyHeader
 HOLD_IDENTITY = "another patient's identity arrived under this study"
 """Reason of a hold that ends when the waiting arrivals are resolved."""
 
+PEER_SENDER = "peer:"
+"""Beginning of what a peer is called as the sender of instances; its node id follows, as hex."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from undisc_node.services import auditing
 from undisc_node.services.contents import StudyContents
-from undisc_node.services.deciding import HOLD_IDENTITY, same_patient
+from undisc_node.services.deciding import HOLD_IDENTITY, PEER_SENDER, same_patient
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.model import (
     Fetch,
@@ -35,7 +35,7 @@ from undisc_protocol.receipt import read_receipt, sign_receipt
 
 def sender_name(peer: bytes) -> str:
     """Return what a peer is called as the sender of instances."""
-    return f"peer:{peer.hex()}"
+    return f"{PEER_SENDER}{peer.hex()}"
 
 
 def needed_objects(

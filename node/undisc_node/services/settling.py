@@ -9,7 +9,7 @@ from threading import Lock
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.contents import Contents, StoredSource, StudyContents
-from undisc_node.services.deciding import HOLD_IDENTITY, study_header
+from undisc_node.services.deciding import HOLD_IDENTITY, PEER_SENDER, study_header
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.model import InstanceFacts, Pack, PackRole, Study, StudyState
 from undisc_node.services.ports import Catalog, Clock, Draft, Packs, Stored
@@ -71,9 +71,21 @@ class Settling:
             return settled
 
     def settle_quiet(self, quiet_ms: int) -> int:
-        """Settle every study without an arrival for `quiet_ms` milliseconds; return how many."""
+        """Settle studies that have stopped growing; return how many.
+
+        A study that a peer has brought arrived whole, in one change, and settles at once.
+
+        Args:
+            quiet_ms: Time without an arrival after which a study from a modality settles.
+        """
+        now_ms = self._clock.now_ms()
         with self._catalog.look() as records:
-            quiet = records.studies.unsettled(self._clock.now_ms() - quiet_ms)
+            growing = records.studies.unsettled(now_ms)
+        quiet = [
+            study
+            for study in growing
+            if study.arrived_ms <= now_ms - quiet_ms or study.sender.startswith(PEER_SENDER)
+        ]
         for study in quiet:
             self.settle(study.id, "")
         return len(quiet)
