@@ -202,7 +202,7 @@ class FetchMachine:
         row = TABLE.get((self._state, happened))
         if row is None:
             raise self._unexpected(event)
-        self._remember(event, happened)
+        self._remember(event)
         self._state, effects = row
         return tuple(self._effect(kind, error) for kind in effects)
 
@@ -247,7 +247,7 @@ class FetchMachine:
     def _breaks_after(self, *, gained: bool) -> int:
         return 1 if gained or self._gained else self._breaks + 1
 
-    def _remember(self, event: Event, happened: Happened) -> None:
+    def _remember(self, event: Event) -> None:
         """Update the counts after an event that the table allows."""
         match event:
             case Answered(objects):
@@ -264,8 +264,6 @@ class FetchMachine:
                 self._breaks, self._gained = 0, False
             case ReceiptTaken() | Halted():
                 pass
-        if happened is Happened.BROKE_TOO_OFTEN:
-            self._breaks = 0
 
     def _effect(self, kind: type[Effect], error: RemoteProtocolError | None) -> Effect:
         if kind is Wait:

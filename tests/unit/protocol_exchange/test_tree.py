@@ -106,6 +106,20 @@ def test_a_proof_shows_nothing_but_what_it_is_about():
             verify_inclusion(**good | change)
 
 
+def test_a_root_is_not_taken_for_a_line_of_a_larger_log():
+    """The proof is empty and the "line" is the root itself: nothing is shown about its place."""
+    root = definition(LEAVES[:4])
+    with pytest.raises(Tampered):
+        verify_inclusion(root, number=0, size=4, proof=(), root=root)
+
+
+def test_a_log_does_not_grow_without_another_root():
+    """A node claims five more lines under the root that a peer has seen, with an empty proof."""
+    seen = checkpoint(8)
+    with pytest.raises(Tampered):
+        verify_consistency(seen, replace(seen, size=13), ())
+
+
 def test_a_log_that_only_grew_is_consistent():
     for size in range(1, len(LEAVES) + 1):
         for earlier in range(1, size + 1):
