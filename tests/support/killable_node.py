@@ -1,0 +1,150 @@
+"""A node that is killed at a moment of the test's choice, and what its home may hold afterwards."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from support.two_nodes import RunningNode
+from undisc_node.services.errors import Unavailable
+from undisc_protocol.pack import FRAME_HEAD, PACK_HEAD, FrameKind, read_frame_head, stored_size
+
+_POLL = 0.01  # seconds between two looks at what a node only tells when asked
+
+
+def wait_for(what: str, happened: Callable[[], Any], *, seconds: float) -> Any:
+    """Look until something is true, and return it; fail when the time is over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := happened():
+            return found
+        time.sleep(_POLL)
+    raise AssertionError(f"after {seconds} s still not: {what}")
+
+
+class KillableNode(RunningNode):
+    """A node process that can die at any moment, also while it starts."""
+
+    def start_doomed(self, seconds: float) -> bool:
+        """Start, and kill without warning after some time; return whether it got ready before.
+
+        The node must live until then: one that ends by itself fails the test.
+        """
+        killer = threading.Timer(seconds, self.kill_now)
+        killer.start()
+        try:
+            self.start()
+        except Unavailable:
+            ready = False
+        else:
+            ready = True
+        killer.join()
+        self.bury()
+        return ready
+
+    def kill_now(self) -> None:
+        """Send SIGKILL and do not wait."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+
+    def bury(self) -> None:
+        """Wait for the killed process; fail when it had ended by itself before."""
+        process = self._process
+        assert process is not None
+        code = process.wait(10)
+        self._process = None
+        assert code == -signal.SIGKILL, f"it ended by itself with {code}: {self.last_words()}"
+
+    def wait_ready(self) -> None:
+        """Wait until a node that was started in the background answers."""
+        wait_for("the node answers", self._answers, seconds=30)
+
+    def last_words(self) -> str:
+        """Return the end of its log file."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")[-2_000:]
+
+    def hashes(self, study: str) -> dict[str, str]:
+        """Return what the node says it holds of a study: SOP Instance UID to BLAKE3."""
+        return {one["sop_uid"]: one["blake3"] for one in self.instances(study)}
+
+    def hashes_read_back(self, study: str) -> dict[str, str]:
+        """Read every current instance of a study in full, and hash it here."""
+        return {uid: blake3(data).hexdigest() for uid, data in self.exported(study).items()}
+
+    def begin_fetch(self, offer: bytes) -> str:
+        """Start a fetch; return its id."""
+        answer = self.admin.post("fetches", {"offer": base64.b64encode(offer).decode()})
+        return answer.part("fetch").text("id")
+
+    def fetch_row(self, fetch: str) -> Mapping[str, Any]:
+        """Return how a fetch stands."""
+        return self.admin.get(f"fetches/{fetch}").part("fetch").raw
+
+    def check_log(self) -> int:
+        """Let the node verify its log; return its length."""
+        verified = self.admin.post("log/verify")
+        assert verified.flag("ok")
+        return verified.integer("size")
+
+    def leftovers(self) -> list[str]:
+        """List what lies in the home and belongs to nothing: files without row, keys, uploads."""
+        known = {row[0].hex() for row in self.rows("catalog", "SELECT id FROM packs")}
+        filling = {
+            row[0].hex()
+            for row in self.rows(
+                "catalog",
+                "SELECT pack FROM fetches"
+                " WHERE pack IS NOT NULL AND state IN ('running', 'paused')",
+            )
+        }
+        keys = {row[0].hex() for row in self.rows("keyring", "SELECT pack FROM study_keys")}
+        packs = {path.name for path in (self.home / "packs").iterdir()}
+        staged = {path.name for path in (self.home / "staging").iterdir()}
+        return [
+            *(f"pack {name}" for name in packs - known - filling),
+            *(f"staged {name}" for name in staged - filling),
+            *(f"key {name}" for name in keys - known - filling),
+            *(f"missing pack {name}" for name in known - packs),
+            *(f"missing key {name}" for name in known - keys),
+        ]
+
+    def rows(self, database: str, statement: str) -> list[Any]:
+        """Look into one of the node's databases."""
+        path = self.home / f"{database}.sqlite3"
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        try:
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
+
+def extents(pack: Path, sizes: list[int]) -> list[tuple[int, int]]:
+    """Find the ciphertext of each object in a pack file, without its key.
+
+    Args:
+        pack: The file.
+        sizes: Bytes of the objects before encryption, in order.
+
+    Returns:
+        Start and stop of each; fewer when the file ends before.
+    """
+    found: list[tuple[int, int]] = []
+    with pack.open("rb") as file:
+        end, position = pack.stat().st_size, PACK_HEAD
+        while len(found) < len(sizes) and position + FRAME_HEAD <= end:
+            file.seek(position)
+            head = read_frame_head(file.read(FRAME_HEAD))
+            position += FRAME_HEAD + head.length
+            if head.kind is FrameKind.OBJECT:
+                stop = position + stored_size(sizes[len(found)])
+                found.append((position, stop))
+                position = stop
+    return found

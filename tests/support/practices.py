@@ -1,0 +1,69 @@
+"""Two practices that trust each other, with a proxy between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.dicom_files import IMPLICIT, SC
+from support.fault_proxy import FaultProxy
+from support.killable_node import KillableNode
+from support.raw_sender import RawSender
+from support.studies_on_disk import Instance, MadeStudy
+
+
+def send_raw(
+    node: KillableNode, instances: Sequence[Instance], *, calling: str = "RAW"
+) -> list[Instance]:
+    """Send objects by C-STORE, bytes as they are; return those that were acknowledged.
+
+    Ends early, without an error, when the node dies.
+    """
+    stored: list[Instance] = []
+    try:
+        with RawSender(
+            ("127.0.0.1", node.dicom_port), [(SC, IMPLICIT)], calling=calling
+        ) as sender:
+            for one in instances:
+                status, comment = sender.store(1, SC, one.sop_uid, one.data_set, fragment=100_000)
+                assert status == 0, comment
+                stored.append(one)
+    except OSError:
+        pass
+    return stored
+
+
+@dataclass(frozen=True, slots=True)
+class Practices:
+    """Two nodes that trust each other; B reaches A only through the proxy.
+
+    Attributes:
+        a: The holder.
+        b: The recipient.
+        proxy: Stands before A's public listener; A's only address names it.
+        directory: For files of the tests.
+    """
+
+    a: KillableNode
+    b: KillableNode
+    proxy: FaultProxy
+    directory: Path
+
+    def hold(self, study: MadeStudy) -> str:
+        """Let A receive a study by import and settle it; return its id there."""
+        for one in study.instances:
+            self.a.import_bytes(one.file)
+        found = self.a.admin.get(f"studies/{study.uid}").part("study").text("id")
+        self.a.admin.post(f"studies/{found}/settle")
+        return found
+
+    def grant(self, study: str) -> tuple[str, bytes]:
+        """Let A grant a study to B; return the grant's id and the offer."""
+        return self.a.grant(study, self.b.name)
+
+    def stop(self) -> None:
+        """Leave no process behind."""
+        for node in (self.a, self.b):
+            node.stop()
+        self.proxy.close()
