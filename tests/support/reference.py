@@ -49,7 +49,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "node.stopped": "The node was told to stop.",
     "study.begun": "The first image of a study arrived.",
     "study.settled": "Nothing more arrived for the quiet time, or an administrator closed it.",
-    "study.held": "An administrator stopped a study for now.",
+    "study.held": "A study was stopped for now, by a person or for another patient's identity.",
     "study.released": "An administrator ended a hold.",
     "study.withdrawn": "An administrator stopped a study for good.",
     "study.deleted": "A study was erased.",
@@ -66,6 +66,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "peer.trusted": "Another node was trusted.",
     "peer.suspended": "Another node was suspended.",
     "peer.revoked": "Another node was revoked.",
+    "peer.log_differs": "Another node showed a log that contradicts what it showed before.",
     "fetch.answered": "Another node asked for a study and got a ticket for it.",
     "fetch.refused": "A request with sound capabilities was refused; detail has the code.",
     "fetch.asked": "An administrator here began to fetch a study.",
@@ -158,7 +159,8 @@ An event names studies by our id, by UID and by patient ID. So the log is patien
 |---|---|---|---|
 {rows}
 
-The outcome of an event is 0 (success) or 4 (minor failure): `fetch.refused` and `fetch.failed`.
+The outcome of an event is 0 (success), 4 (minor failure: `fetch.refused`, `fetch.failed`) or 8
+(serious failure: `peer.log_differs`).
 """
 
 
