@@ -1,4 +1,4 @@
-"""A holder that lies, and tampered receipts: the recipient stores nothing wrong, and recovers."""
+"""A holder that lies or rots, and tampered receipts: nothing wrong is stored, and it recovers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from nacl.public import PrivateKey
 
 from support.hostile_peer import HostileNode, Reply, document_of, now, speak
 from support.lying_holder import LyingHolder, change, held_object
-from support.two_nodes import RunningNode, dicom_file, pixels, proofs_of, running
+from support.two_nodes import RunningNode, befriend, dicom_file, pixels, proofs_of, refused, running
+from undisc_admin.errors import ExitCode
 from undisc_protocol import limits
 from undisc_protocol.boxes import box_seal
 from undisc_protocol.dagcbor import Cid
 from undisc_protocol.exchange import Granted
 from undisc_protocol.keys import SignKey
 from undisc_protocol.manifest import Manifest
+from undisc_protocol.pack import FRAME_HEAD, PACK_HEAD, read_frame_head
 from undisc_protocol.receipt import Stored
 
 pytestmark = pytest.mark.integration
@@ -191,3 +193,22 @@ def test_a_tampered_receipt_is_not_filed():
         assert filed() == []
         assert send(honest) == send(honest) == 200
         assert len(filed()) == 1
+
+
+def test_a_changed_header_on_the_holders_disk():
+    """A sealed header of a pack changes while the node is down: refused for good, with a reason."""
+    with running("Practice A", "Practice B") as (real, recipient):
+        befriend(real, recipient)
+        study = real.import_bytes(FILES[0]).text("study")
+        _, offer = real.grant(study, "Practice B")
+        real.stop()
+        (pack,) = (real.home / "packs").iterdir()
+        content = bytearray(pack.read_bytes())
+        header = PACK_HEAD + FRAME_HEAD + read_frame_head(content[PACK_HEAD:][:FRAME_HEAD]).length
+        content[header + FRAME_HEAD + 30] ^= 1
+        pack.write_bytes(content)
+        real.start()
+        failed = recipient.fetch(offer)
+        assert (failed["state"], failed["problem"]["code"]) == ("failed", "tampered")
+        assert recipient.studies() == []
+        assert refused(real.admin.get, f"studies/{study}").exit_code == ExitCode.DAMAGED

@@ -12,7 +12,7 @@ from hashlib import sha256
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
 from undisc_node.services.contents import Contents, Located
-from undisc_node.services.errors import ServiceError
+from undisc_node.services.errors import Damaged, ServiceError
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import (
     Extent,
@@ -35,6 +35,7 @@ from undisc_protocol.errors import (
     RemoteProtocolError,
     Replayed,
     StudyUnavailable,
+    Tampered,
     WrongAudience,
 )
 from undisc_protocol.exchange import Granted, Request, make_answer, read_request
@@ -95,6 +96,8 @@ class Serving:
             return Reply(200, self._granted(body))
         except RemoteProtocolError as problem:
             return self._refusal(body, problem)
+        except Damaged:
+            return self._refusal(body, Tampered("the study is damaged at the node that holds it"))
         except ServiceError:
             return self._refusal(body, Busy("the node cannot read this study at the moment"))
 
