@@ -57,6 +57,11 @@ def published(incoming):
     return Pack(incoming.pack, samples.study().id, PackRole.MAIN, incoming.publish(), None)
 
 
+def test_a_pack_says_what_it_is_filled_for_also_after_a_break(packs, incoming):
+    assert incoming.header == samples.study_header()
+    assert packs.resume(incoming.pack).header == samples.study_header()
+
+
 def test_a_study_arrives(packs, holder, incoming):
     """Received in another order than announced, published, and read back byte for byte."""
     for header in reversed(holder.headers):

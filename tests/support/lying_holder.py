@@ -129,6 +129,10 @@ class LyingHolder:
             at=now(),
         )
 
+    def manifest(self) -> Manifest:
+        """Return the honest manifest of everything."""
+        return Manifest(self.described, tuple(one.entry for one in self.objects))
+
     def _lies(self, lie: Lie | None) -> Lie | None:
         with self._lock:
             if lie is None or self.told >= self.times:

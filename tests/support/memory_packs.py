@@ -203,6 +203,11 @@ class MemoryIncoming:
         self._extend = extend
         self._erase = erase
 
+    @property
+    def header(self) -> StudyHeader:
+        """What the pack says about its study."""
+        return self._file.header
+
     def objects(self) -> Sequence[Stored]:
         """List every object that was announced, in order."""
         return list(self._file.objects)

@@ -34,7 +34,7 @@ from undisc_protocol.answer import request_hash
 from undisc_protocol.boxes import box_seal
 from undisc_protocol.capability.invocation import Arguments, sign_invocation
 from undisc_protocol.dagcbor import Cid
-from undisc_protocol.errors import Busy, RemoteProtocolError, Revoked, Unreachable
+from undisc_protocol.errors import Busy, RemoteProtocolError, Revoked, Unreachable, WrongAnswer
 from undisc_protocol.exchange import REQUEST_NONCE, Granted, make_request, read_answer
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.offer import Offer, read_offer
@@ -50,6 +50,7 @@ from undisc_protocol.transfer import (
     Finish,
     Halted,
     Move,
+    ObjectStored,
     Publish,
     Published,
     ReceiptTaken,
@@ -86,6 +87,8 @@ class FetchRun:
         self._granted: Granted | None = None
         self._invocation: Cid | None = None
         self._needed: Sequence[bytes] = ()
+        self._known: list[bytes] = []  # granted, and here already byte for byte; not reported yet
+        self._reported: set[bytes] = set()
         self._problem = ""
         self._objects_before = 0
         self._bytes_before = 0
@@ -264,10 +267,17 @@ class FetchRun:
         return invocation, body
 
     def _announce(self, granted: Granted) -> frozenset[bytes]:
-        """Make room for what is needed; return its ids."""
+        """Make room for what is needed; return the ids of all that was granted.
+
+        Raises:
+            WrongAnswer: The holder names another study than before.
+        """
+        said = granted.manifest.study.uid
+        if self._incoming is not None and self._incoming.header.uid != said:
+            raise WrongAnswer("an answer is about another study than the one before it")
         world, now_ms = self._world, self._world.clock.now_ms()
         with world.catalog.look() as records:
-            study = records.studies.find_uid(granted.manifest.study.uid)
+            study = records.studies.find_uid(said)
             contents = world.contents.of(records, study.id) if study else StudyContents()
         headers = needed_objects(
             granted.manifest, contents, sender=sender_name(self._fetch.peer), at_ms=now_ms
@@ -289,11 +299,18 @@ class FetchRun:
                 replace(self._fetch, objects=len(objects), size=sum(one.stored for one in objects))
             )
         self._needed = needed
-        return frozenset(needed)
+        granted_ids = frozenset(one.id for one in granted.manifest.objects)
+        self._known = sorted(granted_ids - set(needed) - self._reported)
+        return granted_ids
 
     def _move(self) -> Sequence[Happening]:
-        if self._incoming is None or self._granted is None:
+        if self._granted is None:
             raise RuntimeError("the machine moves only after an answer with objects")
+        # What another sender brought before counts as stored without a byte being moved.
+        known = [ObjectStored(object_id) for object_id in self._known]
+        self._reported.update(self._known)
+        if self._incoming is None or not self._needed:
+            return known
         try:
             peer = self._peer()
         except Revoked as problem:
@@ -304,7 +321,7 @@ class FetchRun:
         self._problem = moved.problem
         _, _, elapsed_ms = self._mover.counts()
         self._save(replace(self._fetch, elapsed_ms=elapsed_ms))
-        return moved.happenings
+        return [*known, *moved.happenings]
 
     def _publish(self) -> Sequence[Happening]:
         if self._granted is None or self._invocation is None:
@@ -346,6 +363,7 @@ class FetchRun:
         if self._incoming is not None and self._fetch.study is None:
             self._incoming.discard()
         self._incoming = None
+        self._reported.clear()
         self._objects_before = self._bytes_before = 0
         self._save(replace(self._fetch, pack=None, objects=0, size=0))
 

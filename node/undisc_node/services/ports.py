@@ -297,6 +297,10 @@ class Incoming(Protocol):
     def pack(self) -> bytes:
         """The pack's id."""
 
+    @property
+    def header(self) -> StudyHeader:
+        """What the pack says about its study."""
+
     def objects(self) -> Sequence[Stored]:
         """List every object that was announced, in order."""
 
@@ -409,7 +413,7 @@ class Packs(Protocol):
         """
 
     def sweep(self, keep: frozenset[bytes]) -> int:
-        """Erase every pack file whose id is not in `keep`; return how many."""
+        """Erase every pack whose id is not in `keep`, file and key; return how many."""
 
     def free_bytes(self) -> int:
         """Room on the disk, in bytes."""

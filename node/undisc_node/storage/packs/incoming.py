@@ -26,6 +26,7 @@ from undisc_protocol.pack import (
     IndexEntry,
     ObjectHash,
     ObjectHeader,
+    StudyHeader,
     chunk_span,
 )
 
@@ -70,12 +71,17 @@ class StagedPack:
         self._entries: dict[bytes, IndexEntry] = {}
         self._complete: set[bytes] = set()
         self._guard = threading.Lock()
-        self._end = self._read_layout()
+        self._header, self._end = self._read_layout()
 
     @property
     def pack(self) -> bytes:
         """The pack's id."""
         return self._pack
+
+    @property
+    def header(self) -> StudyHeader:
+        """What the pack says about its study."""
+        return self._header
 
     def objects(self) -> Sequence[Stored]:
         """List every object that was announced, in order."""
@@ -209,8 +215,8 @@ class StagedPack:
             raise NotFound("the object was not announced")
         return entry
 
-    def _read_layout(self) -> int:
-        """Find the announced objects; return where the last of them ends.
+    def _read_layout(self) -> tuple[StudyHeader, int]:
+        """Find the announced objects; return the study header and where the last of them ends.
 
         An announcement that a crash cut short ends in a header that does not open, or in an object
         without room: it and what follows was never durable, and is announced again.
@@ -218,14 +224,14 @@ class StagedPack:
         with opened(self._path) as descriptor, disk_faults(self._path):
             size = os.fstat(descriptor).st_size
             layout = PackLayout(descriptor, self._pack, self._study_key, size)
-            _, end = layout.study_header()
+            header, end = layout.study_header()
             try:
                 for entry in layout.walk(end):
                     self._entries[entry.header.id] = entry
                     end = entry.extent_at + entry.header.stored
             except (RemoteProtocolError, Damaged):
                 pass
-        return end
+        return header, end
 
 
 def _same_object(known: ObjectHeader, now: ObjectHeader) -> None:
