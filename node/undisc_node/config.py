@@ -138,9 +138,11 @@ def _sender(entry: Any) -> Sender:
     if unknown:
         raise Invalid(f"a sender has no key '{min(unknown)}'")
     try:
-        ip_network(entry["address"], strict=False)
+        ip_network(entry["address"])
     except ValueError:
-        raise Invalid("a sender's address must be an IP address or network") from None
+        raise Invalid(
+            "a sender's address must be an IP address or a network: 10.1.2.0/24"
+        ) from None
     title = entry.get("ae_title", "")
     return Sender(_name(entry["name"]), entry["address"], _ae_title(title) if title else "")
 

@@ -70,6 +70,7 @@ def found(
             code="home_exists",
             hint="choose another --home, or start the node that lives there: undisc-node serve",
         )
+    homes.check_place(home)
     node_seed, recovery_seed, wrapping_key = (os.urandom(keys.KEY_SIZE) for _ in range(3))
     record = sign_identity_record(
         keys.SignKey.from_seed(node_seed),

@@ -64,9 +64,9 @@ _TEXT: Final = """\
 Print this page, and keep it where a thief of the server does not find it: a safe, a bank. Keep the
 passphrase somewhere else. Then delete the file.
 
-You need both when the server is lost, destroyed or stolen: on a new machine, 'undisc-node restore'
-asks for them. The rows below may be typed in by hand; spaces, line ends and capital letters do not
-matter, and a mistyped row is named.
+You need both when the server is lost, destroyed or stolen: only with them can another machine take
+the place of this node. The rows below may be typed in by hand; spaces, line ends and capital
+letters do not matter, and a mistyped row is named.
 
 Check today that the page can be read: 'undisc-node kit verify' asks for file and passphrase."""
 

@@ -53,7 +53,6 @@ _EVENTS: Final[Mapping[str, str]] = {
     "study.released": "An administrator ended a hold.",
     "study.withdrawn": "An administrator stopped a study for good.",
     "study.deleted": "A study was erased.",
-    "study.exported": "Reserved; this version does not write it yet.",
     "instance.superseded": "The sender of an image sent another version of it, which counts now.",
     "instance.waiting": "An image waits for the administrator; why says the reason.",
     "waiting.accepted": "The administrator let what waited into the study.",
@@ -73,7 +72,6 @@ _EVENTS: Final[Mapping[str, str]] = {
     "fetch.done": "A fetched study is complete, checked and stored here.",
     "fetch.failed": "A fetch ended for good; detail has the code.",
     "receipt.taken": "Another node confirmed, signed, what it stored.",
-    "receipt.given": "Reserved; this version does not write it yet.",
 }
 _EVENT_IDS: Final[Mapping[str, str]] = {
     "110100": "Application Activity",

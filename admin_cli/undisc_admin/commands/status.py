@@ -70,7 +70,7 @@ def _advise(answer: Answer) -> None:
     if waiting := answer.part("studies").integer("waiting"):
         hint(
             f"{count_of(waiting, 'arrival waits', 'arrivals wait')} for your decision: "
-            "undisc studies list --state held"
+            "undisc studies list"
         )
     if not answer.flag("kit_verified"):
         hint("read the recovery kit back once, so that it is known to work: undisc-node doctor")

@@ -68,7 +68,7 @@ def import_studies(session: Session, paths: tuple[Path, ...], verbose: bool) -> 
         note("error: no DICOM file was found")
         hint("name the folder that holds the images, not only the DICOMDIR")
     if tally.statuses["waiting"]:
-        hint("decide on what waits: undisc studies list --state held")
+        hint("decide on what waits: undisc studies list, then undisc studies show STUDY")
     return tally.exit_code()
 
 

@@ -30,7 +30,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "study.released": ("110103", "U"),
     "study.withdrawn": ("110103", "U"),
     "study.deleted": ("110105", "D"),
-    "study.exported": ("110106", "R"),
     "instance.superseded": ("110103", "U"),
     "instance.waiting": ("110103", "C"),
     "waiting.accepted": ("110103", "U"),
@@ -50,7 +49,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "fetch.done": ("110104", "C"),
     "fetch.failed": ("110104", "C"),
     "receipt.taken": ("110104", "R"),
-    "receipt.given": ("110104", "R"),
 }
 """Every event this node writes."""
 

@@ -12,6 +12,7 @@ directory beside it and renamed, so there is never half a home.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -98,6 +99,18 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_place(home: Path) -> None:
+    """Find out whether a home can be made here, before anything else is written.
+
+    Raises:
+        Unavailable: The directory above cannot be made, or not be written to.
+    """
+    with _clear_errors(home):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(home.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "permission denied", str(home.parent))
 
 
 def create_home(

@@ -22,7 +22,7 @@ def test_status_says_what_needs_the_administrator(undisc, node):
 
     said = undisc("status").stderr
 
-    assert "hint: 2 arrivals wait for your decision: undisc studies list --state held" in said
+    assert "hint: 2 arrivals wait for your decision: undisc studies list" in said
     assert "recovery kit" in said
 
 
