@@ -95,6 +95,13 @@ class Keyring:
         """
         return self._locked(lambda: self._unwrap(pack))
 
+    def packs(self) -> frozenset[bytes]:
+        """List the ids of all packs that have a key, also of those without a file."""
+        statement = "SELECT pack FROM study_keys"
+        return self._locked(
+            lambda: frozenset(row[0] for row in self._connection.execute(statement))
+        )
+
     def destroy(self, pack: bytes) -> None:
         """Delete a pack's study key for good; doing it again changes nothing."""
         self._locked(lambda: self._delete(pack))

@@ -62,6 +62,17 @@ def test_a_pack_whose_row_was_never_saved_is_swept(home):
     assert not (home.path / "packs" / lost.id.hex()).exists()
 
 
+def test_a_key_whose_pack_was_never_made_is_swept(home):
+    """A crash came between the key and the file; keys of packs on record stay."""
+    kept, _ = home.filled(b"kept")
+    home.keyring.make(bytes(16))
+    assert home.keyring.packs() == {kept.id, bytes(16)}
+    packs = home.restart()
+    assert packs.sweep(frozenset({kept.id})) == 1
+    assert home.keyring.packs() == {kept.id}
+    assert contents(packs, kept) == [b"kept"]
+
+
 def test_sweeping_touches_pack_files_only(home):
     """Spooled uploads, an administrator's notes and links keep out of it."""
     outside = home.path / "outside"

@@ -206,8 +206,11 @@ class PackStore:
         )
 
     def sweep(self, keep: frozenset[bytes]) -> int:
-        """Erase every pack file whose id is not in `keep`; return how many."""
-        orphans = self._files.names() - keep
+        """Erase every pack whose id is not in `keep`, file and key; return how many.
+
+        A key without a file is what a crash leaves between the first two acts of a new pack.
+        """
+        orphans = (self._files.names() | self._keyring.packs()) - keep
         for pack in orphans:
             self.erase(pack)
         return len(orphans)
