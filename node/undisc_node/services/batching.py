@@ -62,11 +62,12 @@ class GroupCommit(Generic[Item, Result]):
 
     def _run(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(self._most, len(self._queue)))]
-        outcomes: Sequence[Result | BaseException]
+        pairs: list[tuple[_Entry[Item, Result], Result | BaseException]]
         try:
             outcomes = self._commit([entry.item for entry in batch])
+            pairs = list(zip(batch, outcomes, strict=True))
         except BaseException as problem:  # noqa: BLE001 - every waiting caller must learn of it
-            outcomes = [problem] * len(batch)
-        for entry, outcome in zip(batch, outcomes, strict=True):
+            pairs = [(entry, problem) for entry in batch]
+        for entry, outcome in pairs:
             entry.outcome = outcome
             entry.done = True
