@@ -42,8 +42,22 @@ class StudyContents:
     superseded: tuple[Located, ...] = ()
     waiting: tuple[Located, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes of current instances as received."""
+        return sum(located.stored.header.size for located in self.current.values())
+
+    def modalities(self, known: Sequence[str]) -> tuple[str, ...]:
+        """Return the modalities that are known, and those of current instances, sorted."""
+        found = {located.stored.header.modality for located in self.current.values()}
+        return tuple(sorted({*known, *found} - {""}))
+
     def extended(self, pack: Pack, stored: Sequence[Stored]) -> StudyContents:
-        """Return the contents after objects were appended to a pack."""
+        """Return the contents after objects were appended to a pack.
+
+        Bytes that are current already add nothing: two fetches of one study that ran at the same
+        time bring each object twice.
+        """
         sizes = dict(self.version) | {pack.id: pack.length}
         version = tuple(sizes.items())
         arrived = [Located(pack, one) for one in stored]
@@ -51,10 +65,13 @@ class StudyContents:
             return replace(self, version=version, waiting=(*self.waiting, *arrived))
         current, superseded = dict(self.current), list(self.superseded)
         for located in arrived:
-            previous = current.pop(located.stored.header.sop_uid, None)
+            header = located.stored.header
+            previous = current.get(header.sop_uid)
             if previous is not None:
-                superseded.append(previous)
-            current[located.stored.header.sop_uid] = located
+                if previous.stored.header.hash == header.hash:
+                    continue
+                superseded.append(current.pop(header.sop_uid))
+            current[header.sop_uid] = located
         return StudyContents(version, current, tuple(superseded), self.waiting)
 
 

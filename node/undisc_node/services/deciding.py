@@ -6,13 +6,15 @@
 | yes, with the same bytes                      | duplicate                                  |
 | yes, other bytes, from the same sender        | superseded: the new one is current         |
 | yes, other bytes, from another sender         | waiting: the administrator decides         |
-| … and in any case: another patient's identity | waiting, and the whole study is held       |
+| … and unless the bytes are here already:      |                                            |
+| another patient's identity                    | waiting, and the whole study is held       |
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from unicodedata import normalize
 
 from undisc_node.services.contents import StudyContents
 from undisc_node.services.model import InstanceFacts, Patient, Study, StudyState
@@ -76,7 +78,7 @@ def same_patient(known: Patient, other: Patient) -> bool:
     """
 
     def plain(name: str) -> str:
-        return " ".join(part for part in name.replace("^", " ").casefold().split() if part)
+        return " ".join(normalize("NFC", name.replace("^", " ")).casefold().split())
 
     pairs = [
         (known.id.strip(), other.id.strip()),
@@ -87,16 +89,31 @@ def same_patient(known: Patient, other: Patient) -> bool:
     return agree and plain(known.name) == plain(other.name)
 
 
+def completed(known: Patient, other: Patient) -> Patient:
+    """Return an identity whose empty attributes are filled in from another of the same person.
+
+    Otherwise a first instance without an identifier would let the instances of two patients in,
+    each of which agrees with it, but not with the other.
+    """
+    return replace(
+        known,
+        id=known.id if known.id.strip() else other.id,
+        issuer=known.issuer if known.issuer.strip() else other.issuer,
+        birth_date=known.birth_date if known.birth_date.strip() else other.birth_date,
+        sex=known.sex if known.sex.strip() else other.sex,
+    )
+
+
 def decide(arrival: Arrival, study: Study, contents: StudyContents) -> Decision:
     """Return what an arrival means for a study with these contents."""
+    known = contents.current.get(arrival.facts.sop_uid)
+    if known is not None and known.stored.header.hash == arrival.hash:
+        return Decision("duplicate")  # also when a person has accepted another identity
     if not same_patient(study.patient, arrival.facts.patient):
         decision = Decision("waiting", HOLD_IDENTITY)
     else:
-        known = contents.current.get(arrival.facts.sop_uid)
         if known is None:
             return Decision("stored", growth=arrival.source.size)
-        if known.stored.header.hash == arrival.hash:
-            return Decision("duplicate")
         if known.stored.header.sender == arrival.sender:
             old = known.stored.header
             growth = arrival.source.size - old.size
@@ -115,23 +132,26 @@ def updated_row(
     arrivals: Sequence[Arrival],
     decisions: Sequence[Decision],
 ) -> Study:
-    """Return the study's row after the arrivals."""
-    changed = any(decision.status != "duplicate" for decision in decisions)
+    """Return the study's row after arrivals that are not all duplicates."""
     identity = any(decision.reason == HOLD_IDENTITY for decision in decisions)
     hold = identity and study.state is StudyState.ACTIVE
-    modalities = {
-        arrival.facts.modality
+    taken = [
+        arrival.facts
         for arrival, decision in zip(arrivals, decisions, strict=True)
-        if decision.status in ("stored", "superseded") and arrival.facts.modality
-    }
+        if decision.status in ("stored", "superseded")
+    ]
+    patient = study.patient
+    for facts in taken:
+        patient = completed(patient, facts.patient)
     return replace(
         study,
-        modalities=tuple(sorted({*study.modalities, *modalities})),
+        patient=patient,
+        modalities=tuple(sorted({*study.modalities, *(facts.modality for facts in taken)} - {""})),
         instances=len(contents.current),
         size=study.size + sum(decision.growth for decision in decisions),
         waiting=len(contents.waiting),
         state=StudyState.HELD if hold else study.state,
         reason=HOLD_IDENTITY if hold else study.reason,
         arrived_ms=max(study.arrived_ms, *(arrival.at_ms for arrival in arrivals)),
-        settled_ms=None if changed else study.settled_ms,
+        settled_ms=None,
     )

@@ -7,6 +7,7 @@ an arrival means is decided in `deciding`, and waiting objects lie encrypted in 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -17,6 +18,7 @@ from undisc_node.services.contents import Contents, StudyContents
 from undisc_node.services.deciding import (
     Arrival,
     Decision,
+    completed,
     decide,
     study_header,
     updated_row,
@@ -39,6 +41,7 @@ from undisc_node.services.ports import (
     Source,
     Stored,
 )
+from undisc_node.services.stopping import stop_transfers
 from undisc_protocol import limits
 from undisc_protocol.pack import hash_object
 
@@ -124,7 +127,6 @@ class Receiving:
         return self._commits.submit(Arrival(source, facts, digest, sender, self._clock.now_ms()))
 
     def _commit(self, batch: Sequence[Arrival]) -> Sequence[StoreOutcome | BaseException]:
-        outcomes: list[StoreOutcome | BaseException] = []
         by_study: dict[str, list[Arrival]] = {}
         for arrival in batch:
             by_study.setdefault(arrival.facts.study_uid, []).append(arrival)
@@ -133,13 +135,12 @@ class Receiving:
             for arrivals in by_study.values():
                 for arrival, outcome in zip(arrivals, self._commit_study(arrivals), strict=True):
                     results[id(arrival)] = outcome
-        outcomes.extend(results[id(arrival)] for arrival in batch)
-        return outcomes
+        return [results[id(arrival)] for arrival in batch]
 
     def _commit_study(self, arrivals: Sequence[Arrival]) -> Sequence[StoreOutcome | BaseException]:
         try:
             return self._store_together(arrivals)
-        except ServiceError as problem:
+        except Exception as problem:  # noqa: BLE001 - raised again for the sender it belongs to
             if len(arrivals) == 1:
                 return [problem]
         # One bad arrival must not spoil the others of its batch.
@@ -156,53 +157,62 @@ class Receiving:
         is_new = study is None
         if study is None:
             study = self._new_study(arrivals[0])
-        decisions: list[Decision] = []
-        seen: dict[tuple[str, bytes], Decision] = {}
-        for arrival in arrivals:
-            twin = seen.get((arrival.facts.sop_uid, arrival.hash))
-            if twin is None and any(uid == arrival.facts.sop_uid for uid, _ in seen):
-                raise Conflict("two versions of one instance arrived at the same moment")
-            decision = Decision("duplicate") if twin else decide(arrival, study, contents)
-            seen[arrival.facts.sop_uid, arrival.hash] = decision
-            decisions.append(decision)
+        decisions = _decided(arrivals, study, contents)
+        if all(decision.status == "duplicate" for decision in decisions):
+            return _outcomes(study, arrivals, decisions)
         self._check_room(contents, decisions)
+        fresh_packs: list[bytes] = []
         appended: list[tuple[Pack, Sequence[Stored]]] = []
-        for role, wanted in (
-            (PackRole.MAIN, ("stored", "superseded")),
-            (PackRole.WAITING, ("waiting",)),
-        ):
-            drafts = [
-                Draft(
-                    source=arrival.source,
-                    facts=arrival.facts,
-                    hash=arrival.hash,
-                    sender=arrival.sender,
-                    replaces=decision.replaces,
-                    at_ms=arrival.at_ms,
-                )
-                for arrival, decision in zip(arrivals, decisions, strict=True)
-                if decision.status in wanted
-            ]
-            if drafts:
-                pack = packs[role] or replace(
-                    self._packs.create(study_header(study)), study=study.id, role=role
-                )
+        try:
+            for role, wanted in (
+                (PackRole.MAIN, ("stored", "superseded")),
+                (PackRole.WAITING, ("waiting",)),
+            ):
+                drafts = [
+                    _draft(arrival, decision)
+                    for arrival, decision in zip(arrivals, decisions, strict=True)
+                    if decision.status in wanted
+                ]
+                if not drafts:
+                    continue
+                pack = packs[role]
+                if pack is None:
+                    pack = replace(self._packs.create(study_header(study)), role=role)
+                    fresh_packs.append(pack.id)
                 appended.append(self._packs.append(pack, drafts))
-        for pack, stored in appended:
-            contents = contents.extended(pack, stored)
-        with self._catalog.change() as records:
-            # The row may have changed while bytes were written; only this lock adds instances.
-            fresh = records.studies.get(study.id) or study
-            updated = updated_row(fresh, contents, arrivals, decisions)
-            records.studies.put(updated)
-            for pack, _ in appended:
-                records.studies.put_pack(pack)
-            self._note(records, updated, is_new, arrivals, decisions)
+            for pack, stored in appended:
+                contents = contents.extended(pack, stored)
+            with self._catalog.change() as records:
+                # Hold or release may have changed the row; only this lock adds instances.
+                fresh = records.studies.get(study.id) or study
+                updated = updated_row(fresh, contents, arrivals, decisions)
+                records.studies.put(updated)
+                for pack, _ in appended:
+                    records.studies.put_pack(pack)
+                self._note(records, updated, is_new, arrivals, decisions)
+                stop_transfers(
+                    self._journal,
+                    records,
+                    fresh,
+                    updated,
+                    replaced=sum(decision.status == "superseded" for decision in decisions),
+                    who=auditing.sender(arrivals[-1].sender),
+                    at_ms=self._clock.now_ms(),
+                )
+        except BaseException:
+            self._forget_packs(fresh_packs)
+            raise
         self._contents.remember(study.id, contents)
-        return [
-            StoreOutcome(decision.status, study.id, arrival.facts.sop_uid, decision.reason)
-            for arrival, decision in zip(arrivals, decisions, strict=True)
-        ]
+        return _outcomes(study, arrivals, decisions)
+
+    def _forget_packs(self, packs: Sequence[bytes]) -> None:
+        """Erase new packs that no row knows, so that a full disk does not collect them."""
+        with suppress(ServiceError):  # the next start sweeps what cannot be looked up now
+            with self._catalog.look() as records:
+                known = {pack.id for pack in records.studies.all_packs()}
+            for pack in packs:
+                if pack not in known:
+                    self._packs.erase(pack)
 
     def _new_study(self, first: Arrival) -> Study:
         facts = first.facts
@@ -228,7 +238,8 @@ class Receiving:
 
     def _check_room(self, contents: StudyContents, decisions: Sequence[Decision]) -> None:
         count = len(contents.current) + len(contents.superseded) + len(contents.waiting)
-        if count + len(decisions) > limits.MAX_OBJECTS:
+        new = sum(decision.status != "duplicate" for decision in decisions)
+        if count + new > limits.MAX_OBJECTS:
             raise Conflict(
                 f"the study already has {count} instances, the most that one study may have",
                 code="study_full",
@@ -256,3 +267,48 @@ class Receiving:
                     why=decision.reason,
                     detail={"sop_uid": arrival.facts.sop_uid},
                 )
+
+
+def _decided(
+    arrivals: Sequence[Arrival], study: Study, contents: StudyContents
+) -> Sequence[Decision]:
+    """Decide about each arrival of a batch, as if they came one after the other.
+
+    Raises:
+        Conflict: Two versions of one instance, which must be stored one after the other.
+    """
+    decisions: list[Decision] = []
+    seen: dict[str, bytes] = {}
+    for arrival in arrivals:
+        uid = arrival.facts.sop_uid
+        if uid in seen:
+            if seen[uid] != arrival.hash:
+                raise Conflict("two versions of one instance arrived at the same moment")
+            decisions.append(Decision("duplicate"))
+            continue
+        seen[uid] = arrival.hash
+        decision = decide(arrival, study, contents)
+        if decision.status in ("stored", "superseded"):
+            study = replace(study, patient=completed(study.patient, arrival.facts.patient))
+        decisions.append(decision)
+    return decisions
+
+
+def _draft(arrival: Arrival, decision: Decision) -> Draft:
+    return Draft(
+        source=arrival.source,
+        facts=arrival.facts,
+        hash=arrival.hash,
+        sender=arrival.sender,
+        replaces=decision.replaces,
+        at_ms=arrival.at_ms,
+    )
+
+
+def _outcomes(
+    study: Study, arrivals: Sequence[Arrival], decisions: Sequence[Decision]
+) -> Sequence[StoreOutcome]:
+    return [
+        StoreOutcome(decision.status, study.id, arrival.facts.sop_uid, decision.reason)
+        for arrival, decision in zip(arrivals, decisions, strict=True)
+    ]

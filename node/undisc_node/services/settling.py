@@ -10,9 +10,10 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.contents import Contents, StoredSource, StudyContents
 from undisc_node.services.deciding import HOLD_IDENTITY, PEER_SENDER, study_header
-from undisc_node.services.errors import Conflict, NotFound
+from undisc_node.services.errors import Conflict, NotFound, ServiceError
 from undisc_node.services.model import InstanceFacts, Pack, PackRole, Study, StudyState
-from undisc_node.services.ports import Catalog, Clock, Draft, Packs, Stored
+from undisc_node.services.ports import Catalog, Clock, Draft, Packs
+from undisc_node.services.stopping import stop_transfers
 
 
 class Settling:
@@ -77,6 +78,9 @@ class Settling:
 
         Args:
             quiet_ms: Time without an arrival after which a study from a modality settles.
+
+        Raises:
+            ServiceError: A study could not be settled; all others are.
         """
         now_ms = self._clock.now_ms()
         with self._catalog.look() as records:
@@ -86,8 +90,16 @@ class Settling:
             for study in growing
             if study.arrived_ms <= now_ms - quiet_ms or study.sender.startswith(PEER_SENDER)
         ]
+        problem: ServiceError | None = None
         for study in quiet:
-            self.settle(study.id, "")
+            try:
+                self.settle(study.id, "")
+            except NotFound:
+                pass  # deleted in the meantime
+            except ServiceError as failure:  # one damaged study must not keep the others open
+                problem = failure
+        if problem is not None:
+            raise problem
         return len(quiet)
 
     def resolve(self, study_id: bytes, accept: bool, actor: str) -> Study:  # noqa: FBT001 - the API's own field
@@ -112,16 +124,13 @@ class Settling:
                 waiting = records.studies.packs(study_id, PackRole.WAITING)
             if not contents.waiting:
                 raise Conflict("nothing of this study is waiting", code="nothing_waiting")
-            moved: list[tuple[Pack, Sequence[Stored]]] = []
+            count = len(contents.waiting)
+            grown: Pack | None = None
+            before = contents
             if accept:
-                pack = main or replace(
-                    self._packs.create(study_header(study)),
-                    study=study_id,
-                    role=PackRole.MAIN,
-                )
-                moved.append(self._packs.append(pack, self._accepted(contents)))
-                for grown, stored in moved:
-                    contents = contents.extended(grown, stored)
+                pack = main or self._packs.create(study_header(study))
+                grown, stored = self._packs.append(pack, self._accepted(contents))
+                contents = contents.extended(grown, stored)
             with self._catalog.change() as records:
                 fresh = records.studies.get(study_id) or study
                 released = fresh.reason == HOLD_IDENTITY and fresh.state is StudyState.HELD
@@ -129,13 +138,14 @@ class Settling:
                     fresh,
                     waiting=0,
                     instances=len(contents.current),
-                    size=sum(one.stored.header.size for one in contents.current.values()),
+                    size=contents.size,
+                    modalities=contents.modalities(fresh.modalities),
                     state=StudyState.ACTIVE if released else fresh.state,
                     reason="" if released else fresh.reason,
                     settled_ms=None if accept else fresh.settled_ms,
                 )
                 records.studies.put(updated)
-                for grown, _ in moved:
+                if grown is not None:
                     records.studies.put_pack(grown)
                 for pack in waiting:
                     records.studies.remove_pack(pack.id)
@@ -144,7 +154,16 @@ class Settling:
                     "waiting.accepted" if accept else "waiting.rejected",
                     who=auditing.user(actor),
                     what=auditing.about_study(updated),
-                    detail={"objects": len(contents.waiting)},
+                    detail={"objects": count},
+                )
+                stop_transfers(
+                    self._journal,
+                    records,
+                    fresh,
+                    updated,
+                    replaced=len(contents.superseded) - len(before.superseded),
+                    who=auditing.user(actor),
+                    at_ms=self._clock.now_ms(),
                 )
             self._contents.forget(study_id)
             for pack in waiting:
