@@ -14,6 +14,7 @@ from undisc_node.services.finding import by_prefix
 from undisc_node.services.model import Fetch, Pack, Receipt, Study, StudyState
 from undisc_node.services.ports import Catalog, Clock, Packs, Stored
 
+MAX_REASON = 500  # characters of a reason; fits the log
 _ID_DIGITS = 32  # hex digits of a study's id
 
 
@@ -150,8 +151,11 @@ class Studies:
         return self._stop(study_id, StudyState.WITHDRAWN, reason, actor)
 
     def _stop(self, study_id: bytes, state: StudyState, reason: str, actor: str) -> Study:
-        if not reason.strip():
-            raise Invalid("a reason is needed", hint="say why, for the log: --reason TEXT")
+        if not 0 < len(reason.strip()) <= MAX_REASON:
+            raise Invalid(
+                f"a reason of 1 to {MAX_REASON} characters is needed",
+                hint="say why, for the log: --reason TEXT",
+            )
         with self._catalog.change() as records:
             study = records.studies.get(study_id)
             if study is None:
