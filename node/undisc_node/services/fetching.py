@@ -34,15 +34,18 @@ class Fetching:
         world: What a run needs.
         peering: Takes over newer status cards.
         journal: The log.
+        stop: Set to end every run; runs wait on it between attempts.
     """
 
-    def __init__(self, *, world: FetchWorld, peering: Peering, journal: Journal) -> None:
+    def __init__(
+        self, *, world: FetchWorld, peering: Peering, journal: Journal, stop: Event | None = None
+    ) -> None:
         self._world = world
         self._peering = peering
         self._journal = journal
         self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch")
         self._runs: dict[bytes, tuple[FetchRun, Future[None]]] = {}
-        self._stop = Event()
+        self._stop = stop or Event()
         self._lock = Lock()
 
     def start(self, offer: bytes, actor: str) -> Fetch:
