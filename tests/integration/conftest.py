@@ -44,5 +44,5 @@ def free_line(practices: Practices) -> Iterator[None]:
 def chance() -> random.Random:
     """Seed what happens at random; UNDISC_TEST_SEED repeats a run as far as time allows."""
     seed = os.environ.get("UNDISC_TEST_SEED") or os.urandom(4).hex()
-    print(f"UNDISC_TEST_SEED={seed}")  # noqa: T201 - shown with a failure
+    print(f"UNDISC_TEST_SEED={seed}")
     return random.Random(seed)

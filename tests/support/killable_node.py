@@ -71,6 +71,11 @@ class KillableNode(RunningNode):
         """Return the end of its log file."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")[-2_000:]
 
+    @property
+    def node_id(self) -> str:
+        """The node's id, as others name it."""
+        return self.admin.get("status").text("node_id")
+
     def hashes(self, study: str) -> dict[str, str]:
         """Return what the node says it holds of a study: SOP Instance UID to BLAKE3."""
         return {one["sop_uid"]: one["blake3"] for one in self.instances(study)}

@@ -10,7 +10,8 @@ from support.dicom_files import IMPLICIT, SC
 from support.fault_proxy import FaultProxy
 from support.killable_node import KillableNode
 from support.raw_sender import RawSender
-from support.studies_on_disk import Instance, MadeStudy
+from support.served_bytes import Holding
+from support.studies_on_disk import Instance, MadeStudy, make_study
 
 
 def send_raw(
@@ -22,9 +23,7 @@ def send_raw(
     """
     stored: list[Instance] = []
     try:
-        with RawSender(
-            ("127.0.0.1", node.dicom_port), [(SC, IMPLICIT)], calling=calling
-        ) as sender:
+        with RawSender(("127.0.0.1", node.dicom_port), [(SC, IMPLICIT)], calling=calling) as sender:
             for one in instances:
                 status, comment = sender.store(1, SC, one.sop_uid, one.data_set, fragment=100_000)
                 assert status == 0, comment
@@ -67,3 +66,36 @@ class Practices:
         for node in (self.a, self.b):
             node.stop()
         self.proxy.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A study that A holds and B may fetch.
+
+    Attributes:
+        made: What it is made of.
+        at_a: Its id at A.
+        grant: Id of the grant to B.
+        offer: The offer for B.
+        holding: How it lies at A.
+        sizes: Bytes of its instances as A lists them, in the order in which they are served.
+    """
+
+    made: MadeStudy
+    at_a: str
+    grant: str
+    offer: bytes
+    holding: Holding
+    sizes: Sequence[int]
+
+
+def offered(practices: Practices, number: int, sizes: Sequence[int], *, seed: int = 0) -> Offered:
+    """Make a study, let A hold it and grant it to B."""
+    made = make_study(number, sizes, seed=seed)
+    folder = practices.a.home / "packs"
+    before = set(folder.iterdir())
+    study = practices.hold(made)
+    (pack,) = set(folder.iterdir()) - before
+    listed = [one["bytes"] for one in practices.a.instances(study)]
+    grant, offer = practices.grant(study)
+    return Offered(made, study, grant, offer, Holding(pack, listed), listed)

@@ -50,6 +50,10 @@ class Holding:
         assert len(self.extents) == len(sizes)
         self.total = sum(stop - start for start, stop in self.extents)
 
+    def owns(self, exchange: Exchange) -> bool:
+        """Tell whether an answer carried bytes of this study."""
+        return exchange.sent > 0 and exchange.sample[: exchange.sent] in self._content
+
     def runs(self, exchanges: Sequence[Exchange]) -> list[Run]:
         """Say which bytes of which objects these answers carried."""
         return [run for one in exchanges if one.sent for run in self._runs(one)]
