@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,23 @@ def test_a_story_that_fails_says_so_and_exits_with_1(tmp_path, monkeypatch):
     monkeypatch.setattr("undisc_node.demo.nodes.NodeProcess.start", cannot)
     assert run(tmp_path / "demo", keep=False, say=said.append) == 1
     assert said[-1] == "error: node 'Practice A' ended: no space"
+
+
+def test_an_interrupted_story_leaves_no_node_running():
+    """Ctrl-C in the middle: the nodes have process groups of their own and must be stopped."""
+    with short_directory() as directory:
+        command = [NODE, "demo", "--directory", str(directory / "d")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as playing:
+            told = iter(playing.stdout.readline, "")
+            assert any("trusts Practice A" in line for line in told)
+            playing.send_signal(signal.SIGINT)
+            assert playing.wait(60) != 0
+        for name in ("a", "b"):
+            with (
+                socket.socket(socket.AF_UNIX) as door,
+                pytest.raises(OSError, match=r"refused|No such"),
+            ):
+                door.connect(str(directory / "d" / name / "home" / "admin.sock"))
 
 
 def test_kept_nodes_take_a_file_of_the_readers_own(tmp_path):

@@ -255,6 +255,9 @@ def _run(directory: Path, *, keep: bool, say: Callable[[str], object]) -> int:
         story.stop()
         say(f"error: {problem}")
         return 1
+    except BaseException:  # Ctrl-C, or a mistake of ours: no process is left behind
+        story.stop()
+        raise
     if keep:
         story.leave_running()
     else:
