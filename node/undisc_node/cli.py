@@ -61,7 +61,7 @@ def clear_errors(command: Callable[Parameters, None]) -> Callable[Parameters, No
 @click.version_option(package_name="undisc", prog_name="undisc-node")
 @click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     default=_default_home,
     show_default="UNDISC_HOME, or the user's data directory",
     help="Directory of the node's state.",

@@ -171,6 +171,7 @@ def build(settings: Settings) -> Iterator[Node]:
             entropy=entropy,
             own=own,
             writing=writing,
+            reserve=settings.reserve_mib * _MIB,
         ),
         peering=peering,
         journal=journal,

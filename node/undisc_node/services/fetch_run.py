@@ -16,7 +16,7 @@ from nacl.public import PrivateKey
 
 from undisc_node.services import auditing
 from undisc_node.services.contents import StudyContents
-from undisc_node.services.errors import NotFound, ServiceError
+from undisc_node.services.errors import NotFound, ServiceError, Unavailable
 from undisc_node.services.fetch_commit import (
     Finished,
     commit_study,
@@ -271,6 +271,7 @@ class FetchRun:
 
         Raises:
             WrongAnswer: The holder names another study than before.
+            Unavailable: The disk has no room for it above its reserve.
         """
         said = granted.manifest.study.uid
         if self._incoming is not None and self._incoming.header.uid != said:
@@ -282,6 +283,8 @@ class FetchRun:
         headers = needed_objects(
             granted.manifest, contents, sender=sender_name(self._fetch.peer), at_ms=now_ms
         )
+        if headers:
+            self._check_room(sum(header.stored for header in headers))
         needed = [header.id for header in headers]
         staged: set[bytes] = set()
         if self._incoming is not None:
@@ -302,6 +305,14 @@ class FetchRun:
         granted_ids = frozenset(one.id for one in granted.manifest.objects)
         self._known = sorted(granted_ids - set(needed) - self._reported)
         return granted_ids
+
+    def _check_room(self, size: int) -> None:
+        if self._world.packs.free_bytes() - size < self._world.reserve:
+            raise Unavailable(
+                "the disk has no room for the study above its reserve",
+                code="disk_reserve",
+                hint="free some space, then go on with the fetch",
+            )
 
     def _move(self) -> Sequence[Happening]:
         if self._granted is None:

@@ -26,6 +26,7 @@ class FetchWorld:
         entropy: Keys, nonces and ids.
         own: Who we are.
         writing: Held while packs of any study change.
+        reserve: Bytes of disk that a fetch leaves free, so that revocation and log keep working.
     """
 
     catalog: Catalog
@@ -37,6 +38,7 @@ class FetchWorld:
     entropy: Entropy
     own: OwnIdentity
     writing: Lock
+    reserve: int = 0
 
 
 @dataclass(frozen=True, slots=True)
