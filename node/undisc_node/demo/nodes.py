@@ -139,12 +139,19 @@ class NodeProcess:
         raise Unavailable(f"node '{self.name}' did not answer within {_START_SECONDS} seconds")
 
     def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(str(self.home / "admin.sock"))
-            except OSError:
-                return False
-            return True
+        """Tell whether all doors are open: the admin socket comes first, the DICOM port last."""
+        doors: list[tuple[int, Any]] = [
+            (socket.AF_UNIX, str(self.home / "admin.sock")),
+            (socket.AF_INET, ("127.0.0.1", self.public_port)),
+            (socket.AF_INET, ("127.0.0.1", self.dicom_port)),
+        ]
+        for family, address in doors:
+            with socket.socket(family) as probe:
+                try:
+                    probe.connect(address)
+                except OSError:
+                    return False
+        return True
 
     def stop(self) -> None:
         """Ask the node to stop, and wait for it."""
