@@ -42,7 +42,7 @@ def test_a_revoked_share_ends_and_the_grant_stays(practice, link):
     assert_bad_ticket(read(practice, ticket, "bytes=0-9"))
     assert practice.ask(practice.friend, other).manifest.objects
     # Registering it again is no way back.
-    practice.node.register_share(chain[1].raw)
+    assert refused(practice.node.register_share, chain[1].raw).code == "revoked"
     practice.refuses("revoked", practice.friend, chain)
 
 
