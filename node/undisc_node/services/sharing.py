@@ -15,6 +15,7 @@ from undisc_node.services.offering import Offering
 from undisc_node.services.ports import Catalog, Clock, Records
 from undisc_protocol.capability.chain import verify_share
 from undisc_protocol.capability.delegation import Delegation, read_delegation
+from undisc_protocol.errors import ShareTooEarly
 from undisc_protocol.log import Actor
 
 
@@ -76,8 +77,9 @@ class Sharing:
             actor: Who brought it.
 
         Raises:
-            RemoteProtocolError: The share is not valid on any grant of ours.
-            Refused: Its grant is revoked, or younger than the share.
+            RemoteProtocolError: The share is not valid on its grant, or older than it.
+            NotFound: No grant of ours stands under it.
+            Refused: Its grant was revoked, or the share itself.
         """
         share = read_delegation(token)
         with self._catalog.change() as records:
@@ -88,28 +90,42 @@ class Sharing:
                 own=self._own.names,
                 now=self._clock.now_ms() // 1000,
             )
-            if grant.revoked_ms is not None:
-                raise Refused(
-                    "the grant under this share was revoked",
-                    code="revoked",
-                    hint="the practice must grant again, and the patient share again",
-                )
+            if share.not_before is not None and share.not_before < grant.created_ms // 1000:
+                raise ShareTooEarly("the share is older than the grant it stands on")
             known = records.shares.get(share.signed_hash)
             if known is None:
                 known = share_row(share, grant, self._clock.now_ms())
                 records.shares.add(known)
                 note_share(self._journal, records, known, auditing.user(actor))
+            elif known.revoked_ms is not None:
+                raise Refused(
+                    "this share was revoked; a revocation is final",
+                    code="revoked",
+                    hint="the patient must share again",
+                )
         return Shared(known, self._offering.make([grant.token, token]))
 
     @staticmethod
     def _grant_for(records: Records, share: Delegation) -> Grant:
-        for grant in records.grants.list(study=share.policy.study):
-            if grant.audience == share.issuer and grant.revoked_ms is None:
+        """Return the newest active grant to the key that signed the share."""
+        found = [
+            grant
+            for grant in records.grants.list(study=share.policy.study)
+            if grant.audience == share.issuer
+        ]
+        for grant in found:
+            if grant.revoked_ms is None:
                 return grant
+        if found:
+            raise Refused(
+                "the grant under this share was revoked",
+                code="revoked",
+                hint="the practice must grant again, and the patient share again",
+            )
         raise NotFound(
-            "no active grant of this node stands under the share",
+            "no grant of this node stands under the share",
             code="not_granted",
-            hint="the link may belong to another study, or its grant was revoked",
+            hint="the link may belong to another study, or to another practice",
         )
 
     def find(self, prefix: str) -> Share:
