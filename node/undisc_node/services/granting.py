@@ -155,6 +155,12 @@ class Granting:
                 current = records.peers.get(peer.id)
                 if current is None or current.state is not PeerState.TRUSTED:
                     raise _untrusted(peer)
+                if "fetch" not in current.scopes:
+                    raise Refused(
+                        "the node is trusted, but may not fetch from this one",
+                        code="peer_scope",
+                        hint="add it again with the scope 'fetch': undisc peers add",
+                    )
             records.grants.add(grant)
             self._journal.note(
                 records,
