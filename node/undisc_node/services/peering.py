@@ -116,7 +116,7 @@ class Peering:
             actor: Who decided.
 
         Raises:
-            Refused: Another node answers there, or it is this node.
+            Refused: Another node answers there, or it is this node, or its card is an old one.
             Conflict: The peer was revoked.
             Invalid: Unknown scope.
         """
@@ -139,6 +139,12 @@ class Peering:
                     code="peer_revoked",
                     hint="the other practice needs a new node identity",
                 )
+            if known is not None and document.card.seq < known.seq:
+                raise Refused(
+                    "the node at this address shows an older card than the one that is known",
+                    code="old_card",
+                    hint="somebody may be repeating an old answer; check the address",
+                )
             state = PeerState.TRUSTED if trust else PeerState.PENDING
             peer = Peer(
                 id=node_id,
@@ -155,6 +161,8 @@ class Peering:
                 checkpoint=known.checkpoint if known else None,
             )
             records.peers.put(peer)
+            if "fetch" not in peer.scopes:
+                records.tickets.drop(peer=node_id, at_ms=self._clock.now_ms())
             peer = remember_checkpoint(self._journal, records, peer, document.card.checkpoint)
             self._note(records, "peer.added", peer, actor)
             if trust:
@@ -201,7 +209,9 @@ class Peering:
             return records.peers.list()
 
     def set_state(self, peer_id: bytes, state: PeerState, actor: str) -> Peer:
-        """Trust, suspend or revoke a peer; transfers to it end at their next slice.
+        """Trust, suspend or revoke a peer; again changes nothing.
+
+        Transfers to a peer that is not trusted any more end at their next slice.
 
         Raises:
             NotFound: No such peer.
@@ -213,6 +223,8 @@ class Peering:
                 raise NotFound("no such peer")
             if peer.state is PeerState.REVOKED and state is not PeerState.REVOKED:
                 raise Conflict("this peer was revoked; a revocation is final", code="peer_revoked")
+            if peer.state is state:
+                return peer
             changed = replace(peer, state=state)
             records.peers.put(changed)
             if state in (PeerState.SUSPENDED, PeerState.REVOKED):
