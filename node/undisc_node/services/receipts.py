@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.errors import ServiceError
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Receipt
 from undisc_node.services.ports import Catalog, Clock, Reply
 from undisc_protocol.answer import request_hash, sign_refusal
-from undisc_protocol.errors import NotGranted, RemoteProtocolError
+from undisc_protocol.errors import Busy, NotGranted, RemoteProtocolError
 from undisc_protocol.receipt import acknowledge, open_receipt
 
 
@@ -47,11 +48,16 @@ class Receipts:
         try:
             return Reply(200, self._filed(body))
         except RemoteProtocolError as problem:
-            self._refusals.count(problem)
-            signed = sign_refusal(
-                self._own.key, request=request_hash(body), at=self._now(), error=problem
-            )
-            return Reply(problem.status, signed)
+            return self._refusal(body, problem)
+        except ServiceError:
+            return self._refusal(body, Busy("the node cannot file receipts at the moment"))
+
+    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
+        self._refusals.count(problem)
+        signed = sign_refusal(
+            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        )
+        return Reply(problem.status, signed)
 
     def _now(self) -> int:
         return self._clock.now_ms() // 1000
@@ -75,8 +81,15 @@ class Receipts:
                 size=stored.size,
                 at_ms=self._clock.now_ms(),
             )
-            known = {one.id for one in records.fetches.receipts(stored.study)}
-            if row.id not in known:
+            known = {
+                one.id
+                for one in records.fetches.receipts(stored.study)
+                if one.invocation == row.invocation
+            }
+            if known and row.id not in known:
+                # Otherwise a peer with one ticket could fill rows and log without end.
+                raise NotGranted("another receipt for this answer is on file already")
+            if not known:
                 records.fetches.add_receipt(row)
                 study = records.studies.get(stored.study)
                 peer = records.peers.get(row.peer)
