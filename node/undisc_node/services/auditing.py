@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from threading import Lock
 
 from undisc_node.services.errors import Damaged
-from undisc_node.services.model import Peer, Study
+from undisc_node.services.model import LogRow, Peer, Study
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_protocol import limits
-from undisc_protocol.errors import ProtocolError
+from undisc_protocol.errors import ProtocolError, RemoteProtocolError
 from undisc_protocol.log import Actor, Event, Frontier, Subject, leaf_hash
 
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -179,13 +179,16 @@ class Auditing:
 
         Returns:
             Number and event; None in place of an erased event.
+
+        Raises:
+            Damaged: A line is no event any more.
         """
         with self._catalog.look() as records:
             if after < 0:
                 rows = records.log.newest(limit)
             else:
                 rows = records.log.list(after=after, limit=limit)
-        return [(row.number, Event.decode(row.event) if row.event else None) for row in rows]
+        return [(row.number, _event(row)) for row in rows]
 
     def verify(self) -> Verified:
         """Recompute every leaf and the root from the stored lines.
@@ -206,7 +209,7 @@ class Auditing:
                         raise _damaged(tree.size, "is missing")
                     if not row.event and not row.salt:
                         erased += 1
-                    elif leaf_hash(row.salt, row.event) != row.leaf:
+                    elif not _fits(row):
                         raise _damaged(row.number, "was changed")
                     tree = tree.append(row.leaf)
             if records.log.list(after=kept.size - 1, limit=1):
@@ -214,6 +217,17 @@ class Auditing:
         if tree.root() != kept.root():
             raise Damaged("the log's lines do not add up to its root", code="log_damaged")
         return Verified(kept.origin, kept.size, tree.root(), erased)
+
+
+def _fits(row: LogRow) -> bool:
+    return len(row.salt) == limits.SALT and leaf_hash(row.salt, row.event) == row.leaf
+
+
+def _event(row: LogRow) -> Event | None:
+    try:
+        return Event.decode(row.event) if row.event else None
+    except RemoteProtocolError:
+        raise _damaged(row.number, "was changed") from None
 
 
 def _damaged(number: int, problem: str) -> Damaged:
