@@ -115,20 +115,11 @@ class Serving:
         # A node speaks for itself: nobody can spend an invocation that another node has signed.
         if claim.audience != request.sender.key:
             raise WrongAudience("the capability names another recipient than the asking node")
-        # `/img/view` is for the viewer and never leads to objects or keys (SPEC.md §4).
-        if claim.command != COMMAND_READ:
-            raise CommandNotGranted("a fetch needs a permission to read")
-        with self._catalog.look() as records:
-            try:
-                self._check_rows(records, claim, request.sender)
-            except RemoteProtocolError as problem:
-                refused: RemoteProtocolError | None = problem
-            else:
-                refused = None
-        if refused is not None:
-            self._log_refused(claim, request, refused)
-            raise refused
-        manifest, extents = self._manifest(claim, request)
+        try:
+            manifest, extents = self._permitted(claim, request)
+        except RemoteProtocolError as problem:
+            self._log_refused(claim, request, problem)
+            raise
         secret = self._entropy.random(limits.TICKET)
         end = min(
             self._now() + limits.TICKET_LIFETIME, claim.permission.expires + limits.CLOCK_SKEW
@@ -144,7 +135,7 @@ class Serving:
             extents=extents,
             expires_ms=end * 1000,
         )
-        checkpoint = self._keep(claim, request, ticket)
+        checkpoint = self._keep(claim, request, manifest, ticket)
         return make_answer(
             self._own.key,
             Granted(manifest, secret, self._now(), ticket.expires_ms // 1000, checkpoint),
@@ -199,11 +190,15 @@ class Serving:
         """Return when an invocation is refused by its time anyway, ms."""
         return (claim.invocation.expires + limits.CLOCK_SKEW) * 1000
 
-    def _manifest(self, claim: Claim, request: Request) -> tuple[Manifest, tuple[Extent, ...]]:
+    def _permitted(self, claim: Claim, request: Request) -> tuple[Manifest, tuple[Extent, ...]]:
+        """Return what a verified claim may have of what is here, and where it lies."""
+        # `/img/view` is for the viewer and never leads to objects or keys (SPEC.md §4).
+        if claim.command != COMMAND_READ:
+            raise CommandNotGranted("a fetch needs a permission to read")
         with self._catalog.look() as records:
-            study = records.studies.get(claim.study)
+            study = self._check_rows(records, claim, request.sender)
             first = next(iter(records.studies.packs(claim.study)), None)
-            if study is None or first is None:
+            if first is None:
                 raise StudyUnavailable("the study is not available")
             contents = self._contents.of(records, claim.study)
         names: dict[str, bytes] = {}
@@ -237,10 +232,20 @@ class Serving:
         )
         return manifest, extents
 
-    def _keep(self, claim: Claim, request: Request, ticket: Ticket) -> Checkpoint:
-        """Use up the invocation, and keep ticket and log row with it; return the log's head."""
+    def _keep(
+        self, claim: Claim, request: Request, manifest: Manifest, ticket: Ticket
+    ) -> Checkpoint:
+        """Use up the invocation, and keep ticket and log row with it; return the log's head.
+
+        Raises:
+            RemoteProtocolError: The rows have changed since they were looked at first.
+        """
         with self._catalog.change() as records:
             study = self._check_rows(records, claim, request.sender)
+            contents = self._contents.of(records, claim.study)
+            current = {located.stored.header.id for located in contents.current.values()}
+            if not current.issuperset(granted.id for granted in manifest.objects):
+                raise Busy("the study is being corrected at this moment")
             if not records.tickets.use_invocation(claim.invocation_id, self._end(claim)):
                 raise Replayed("this invocation was used before")
             peer = records.peers.get(request.sender.node_id)
