@@ -4,6 +4,7 @@ import pytest
 
 from support.clock import FakeClock
 from support.memory_network import MemoryNetwork
+from support.memory_reader import instance
 from support.practice import Practice, befriend
 
 
@@ -44,4 +45,13 @@ def pair(found):
     """A holder and an asker that trust each other."""
     holder, asker = found("holder"), found("asker")
     befriend(holder, asker)
+    return holder, asker
+
+
+@pytest.fixture
+def served(pair):
+    """A holder with a study of three instances in two series, and the asker."""
+    holder, asker = pair
+    for number, series in ((1, 1), (2, 1), (1, 2)):
+        holder.store(instance(number, series=series))
     return holder, asker
