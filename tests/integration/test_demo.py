@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,14 @@ def test_an_interrupted_story_leaves_no_node_running():
     """Ctrl-C in the middle: the nodes have process groups of their own and must be stopped."""
     with short_directory() as directory:
         command = [NODE, "demo", "--directory", str(directory / "d")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as playing:
+        # A test run in the background inherits an ignored SIGINT, and so would the command.
+        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=heard,  # noqa: PLW1509 - the test has no threads
+        ) as playing:
             told = iter(playing.stdout.readline, "")
             assert any("trusts Practice A" in line for line in told)
             playing.send_signal(signal.SIGINT)
