@@ -7,12 +7,12 @@ contradicts what another sender brought, or names another patient, waits for the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from undisc_node.services import auditing
 from undisc_node.services.contents import StudyContents
-from undisc_node.services.deciding import HOLD_IDENTITY, PEER_SENDER, same_patient
+from undisc_node.services.deciding import HOLD_IDENTITY, PEER_SENDER, completed, same_patient
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.model import (
     Fetch,
@@ -24,9 +24,11 @@ from undisc_node.services.model import (
     StudyState,
 )
 from undisc_node.services.ports import Incoming, Records, Stored
+from undisc_node.services.stopping import stop_transfers
 from undisc_protocol.dagcbor import Cid
 from undisc_protocol.exchange import Granted
-from undisc_protocol.manifest import Manifest
+from undisc_protocol.log import Actor
+from undisc_protocol.manifest import Manifest, ManifestObject
 from undisc_protocol.offer import Offer
 from undisc_protocol.pack import ObjectHeader, StudyHeader
 from undisc_protocol.receipt import Stored as Stated
@@ -36,6 +38,20 @@ from undisc_protocol.receipt import read_receipt, sign_receipt
 def sender_name(peer: bytes) -> str:
     """Return what a peer is called as the sender of instances."""
     return f"{PEER_SENDER}{peer.hex()}"
+
+
+class StudyChanged(Exception):
+    """What a fetch counts on being here is gone, so the holder must be asked again."""
+
+
+def _name(listed: ObjectHeader | ManifestObject) -> tuple[str, bytes]:
+    """Return what makes two objects the same instance in the same version."""
+    return listed.sop_uid, listed.hash
+
+
+def relied_on(objects: Iterable[ObjectHeader | ManifestObject]) -> frozenset[tuple[str, bytes]]:
+    """Return the names of objects that are here from elsewhere, for `Finished.relied`."""
+    return frozenset(map(_name, objects))
 
 
 def needed_objects(
@@ -50,10 +66,11 @@ def needed_objects(
         at_ms: The time now.
     """
     needed = []
+    waiting = {_name(located.stored.header) for located in contents.waiting}
     for listed in manifest.objects:
         known = contents.current.get(listed.sop_uid)
         header = known.stored.header if known else None
-        if header is not None and header.hash == listed.hash:
+        if (header is not None and header.hash == listed.hash) or _name(listed) in waiting:
             continue
         replaces = header.id if header is not None and header.sender == sender else None
         needed.append(listed.to_header(sender=sender, at_ms=at_ms, replaces=replaces))
@@ -85,6 +102,7 @@ class Finished:
         granted: The holder's last answer.
         invocation: The invocation that this answered.
         incoming: The staged pack, or None when everything was here already.
+        relied: UID and hash of what was not brought because it was here already.
     """
 
     fetch: Fetch
@@ -92,6 +110,7 @@ class Finished:
     granted: Granted
     invocation: Cid
     incoming: Incoming | None
+    relied: frozenset[tuple[str, bytes]]
 
 
 def commit_study(world: FetchWorld, finished: Finished) -> Fetch:
@@ -99,42 +118,73 @@ def commit_study(world: FetchWorld, finished: Finished) -> Fetch:
 
     Returns:
         The fetch's row as saved.
+
+    Raises:
+        StudyChanged: What the fetch counts on is not here any more.
     """
-    incoming, fetch = finished.incoming, finished.fetch
+    incoming = finished.incoming
     stored = incoming.objects() if incoming else []
     length = incoming.publish() if incoming else 0
     with world.writing:
         with world.catalog.change() as records:
-            study = records.studies.find_uid(finished.granted.manifest.study.uid)
-            contents = world.contents.of(records, study.id) if study else StudyContents()
-            is_new = study is None
-            if study is None:
-                study = _new_study(world, finished)
-            role = _role(study, contents, finished, stored)
+            now_ms = world.clock.now_ms()
+            known = records.studies.find_uid(finished.granted.manifest.study.uid)
+            before = world.contents.of(records, known.id) if known else StudyContents()
+            _check_here(before, finished)
+            study = known or _new_study(finished, now_ms)
+            role, contents = _role(study, before, finished, stored), before
             if incoming is not None:
                 pack = Pack(incoming.pack, study.id, role, length, None)
-                contents = contents.extended(pack, stored)
-                records.studies.put(_grown(world, study, contents, finished, stored, role))
+                contents = before.extended(pack, stored)
+                grown = _grown(study, contents, finished, role, now_ms)
+                records.studies.put(grown)
                 records.studies.put_pack(pack)
-            elif is_new:
-                records.studies.put(study)
+                stop_transfers(
+                    world.journal,
+                    records,
+                    study,
+                    grown,
+                    replaced=len(contents.superseded) - len(before.superseded),
+                    who=_holder(records, finished.fetch),
+                    at_ms=now_ms,
+                )
             done = replace(
-                fetch,
+                finished.fetch,
                 study=study.id,
                 state=FetchState.DONE,
                 problem="",
-                ended_ms=world.clock.now_ms(),
+                ended_ms=now_ms,
                 receipt_due=True,
             )
             records.fetches.put(done)
-            _file_receipt(world, records, finished, stored)
+            _file_receipt(world, records, finished, stored, now_ms)
             _note(world, records, done, study, stored, role)
         world.contents.remember(study.id, contents)
     return done
 
 
-def _new_study(world: FetchWorld, finished: Finished) -> Study:
-    said, now_ms = finished.granted.manifest.study, world.clock.now_ms()
+def receipts_of(records: Records, fetch: Fetch, offer: Offer) -> Sequence[Receipt]:
+    """Return the receipt of a fetch that is done.
+
+    More than one only if two fetches of the same study ended in the same millisecond; then the
+    receipts of both are due.
+    """
+    return [
+        receipt
+        for receipt in records.fetches.receipts(offer.capability.policy.study)
+        if (receipt.peer, receipt.at_ms) == (fetch.peer, fetch.ended_ms)
+    ]
+
+
+def _check_here(contents: StudyContents, finished: Finished) -> None:
+    """A study may be deleted, or an arrival rejected, while its difference is being fetched."""
+    located = (*contents.current.values(), *contents.superseded, *contents.waiting)
+    if not finished.relied <= relied_on(one.stored.header for one in located):
+        raise StudyChanged
+
+
+def _new_study(finished: Finished, now_ms: int) -> Study:
+    said = finished.granted.manifest.study
     return Study(
         id=finished.fetch.id,
         uid=said.uid,
@@ -164,37 +214,38 @@ def _role(
         return PackRole.WAITING
     for one in stored:
         known = contents.current.get(one.header.sop_uid)
-        if known is not None and known.stored.header.sender != one.header.sender:
+        if known is None or known.stored.header.hash == one.header.hash:
+            continue
+        if known.stored.header.sender != one.header.sender:
             return PackRole.WAITING
     return PackRole.MAIN
 
 
 def _grown(
-    world: FetchWorld,
-    study: Study,
-    contents: StudyContents,
-    finished: Finished,
-    stored: Sequence[Stored],
-    role: PackRole,
+    study: Study, contents: StudyContents, finished: Finished, role: PackRole, now_ms: int
 ) -> Study:
-    other_patient = not same_patient(study.patient, finished.granted.manifest.study.patient)
-    hold = other_patient and study.state is StudyState.ACTIVE
-    arrived = {one.header.modality for one in stored if role is PackRole.MAIN}
+    said = finished.granted.manifest.study.patient
+    hold = not same_patient(study.patient, said) and study.state is StudyState.ACTIVE
     return replace(
         study,
-        modalities=tuple(sorted({*study.modalities, *arrived} - {""})),
+        patient=completed(study.patient, said) if role is PackRole.MAIN else study.patient,
+        modalities=contents.modalities(study.modalities),
         instances=len(contents.current),
-        size=sum(located.stored.header.size for located in contents.current.values()),
+        size=contents.size,
         waiting=len(contents.waiting),
         state=StudyState.HELD if hold else study.state,
         reason=HOLD_IDENTITY if hold else study.reason,
-        arrived_ms=world.clock.now_ms(),
+        arrived_ms=now_ms,
         settled_ms=None,
     )
 
 
 def _file_receipt(
-    world: FetchWorld, records: Records, finished: Finished, stored: Sequence[Stored]
+    world: FetchWorld,
+    records: Records,
+    finished: Finished,
+    stored: Sequence[Stored],
+    now_ms: int,
 ) -> None:
     """Sign the receipt within the change, so that it says the same however often it is sent."""
     token = sign_receipt(
@@ -205,12 +256,12 @@ def _file_receipt(
             manifest=finished.granted.manifest.hash,
             objects=len(stored),
             size=sum(one.header.size for one in stored),
-            at=world.clock.now_ms() // 1000,
+            at=now_ms // 1000,
         ),
         sender=world.own.identity,
         to=finished.offer.holder.node_id,
     )
-    read = read_receipt(token, to=finished.offer.holder.node_id, now=world.clock.now_ms() // 1000)
+    read = read_receipt(token, to=finished.offer.holder.node_id, now=now_ms // 1000)
     records.fetches.add_receipt(
         Receipt(
             id=read.id,
@@ -220,7 +271,7 @@ def _file_receipt(
             invocation=read.stored.invocation.digest,
             objects=read.stored.objects,
             size=read.stored.size,
-            at_ms=world.clock.now_ms(),
+            at_ms=now_ms,
         )
     )
 
@@ -233,11 +284,10 @@ def _note(
     stored: Sequence[Stored],
     role: PackRole,
 ) -> None:
-    peer = records.peers.get(fetch.peer)
     world.journal.note(
         records,
         "fetch.done",
-        who=auditing.other_node(peer or fetch.peer),
+        who=_holder(records, fetch),
         what=[
             *auditing.about_study(study),
             auditing.about_security("capability", fetch.capability),
@@ -248,3 +298,7 @@ def _note(
             "role": role.value,
         },
     )
+
+
+def _holder(records: Records, fetch: Fetch) -> Actor:
+    return auditing.other_node(records.peers.get(fetch.peer) or fetch.peer)

@@ -108,6 +108,7 @@ class Mover:
         self._lock = Lock()
         self._bytes = 0
         self._objects = 0
+        self._found: int | None = None
         self._elapsed_ms = 0
         self._began_ms: int | None = None
 
@@ -117,6 +118,11 @@ class Mover:
             began = self._began_ms
             running = self._clock.now_ms() - began if began is not None else 0
             return self._bytes, self._objects, self._elapsed_ms + running
+
+    def found(self) -> int:
+        """Return how many bytes of unfinished objects were here before the first move."""
+        with self._lock:
+            return self._found or 0
 
     def move(
         self, *, peer: Peer, granted: Granted, incoming: Incoming, needed: Sequence[bytes]
@@ -131,9 +137,15 @@ class Mover:
         """
         half = {object_id: incoming.whole_chunks(object_id) for object_id in needed}
         work = _Work(segments(granted, needed, {one: n for one, n in half.items() if n}))
-        before = self._bytes
         with self._lock:
+            before = self._bytes
             self._began_ms = self._clock.now_ms()
+            if self._found is None:
+                self._found = sum(
+                    chunk_span(listed.size, half[listed.id])[0]
+                    for listed in granted.manifest.objects
+                    if half.get(listed.id)
+                )
         workers = [
             Thread(
                 target=self._bring, args=(work, peer, granted.ticket, incoming), name="fetch-mover"

@@ -7,38 +7,40 @@ by a new one.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from threading import Event
 
-from nacl.public import PrivateKey
-
 from undisc_node.services import auditing
 from undisc_node.services.contents import StudyContents
 from undisc_node.services.errors import NotFound, ServiceError, Unavailable
+from undisc_node.services.fetch_asking import (
+    ask_holder,
+    brought_before,
+    send_receipt,
+    trusted_holder,
+)
 from undisc_node.services.fetch_commit import (
     Finished,
+    StudyChanged,
     commit_study,
     needed_objects,
     new_header,
+    receipts_of,
+    relied_on,
     sender_name,
 )
 from undisc_node.services.fetch_moving import Mover
 from undisc_node.services.fetch_world import FetchWorld, Progress
-from undisc_node.services.model import Fetch, FetchState, Peer, PeerState
+from undisc_node.services.model import Fetch, FetchState
 from undisc_node.services.ports import Incoming
 from undisc_node.services.witnessing import remember_checkpoint
-from undisc_protocol import limits
-from undisc_protocol.answer import request_hash
-from undisc_protocol.boxes import box_seal
-from undisc_protocol.capability.invocation import Arguments, sign_invocation
 from undisc_protocol.dagcbor import Cid
 from undisc_protocol.errors import Busy, RemoteProtocolError, Revoked, Unreachable, WrongAnswer
-from undisc_protocol.exchange import REQUEST_NONCE, Granted, make_request, read_answer
-from undisc_protocol.keys import KEY_SIZE
+from undisc_protocol.exchange import Granted
 from undisc_protocol.offer import Offer, read_offer
-from undisc_protocol.receipt import read_acknowledgement
 from undisc_protocol.transfer import (
     Answered,
     Ask,
@@ -62,7 +64,7 @@ from undisc_protocol.transfer import (
 )
 from undisc_protocol.transfer import Event as Happening
 
-PURPOSE = "TREAT"  # HL7 PurposeOfUse; what we say about the reason, logged at the holder
+_log = logging.getLogger(__name__)
 
 
 class _StartOver(Exception):
@@ -87,6 +89,8 @@ class FetchRun:
         self._granted: Granted | None = None
         self._invocation: Cid | None = None
         self._needed: Sequence[bytes] = ()
+        self._relied: frozenset[tuple[str, bytes]] = frozenset()
+        self._elapsed_before_ms = fetch.elapsed_ms
         self._known: list[bytes] = []  # granted, and here already byte for byte; not reported yet
         self._reported: set[bytes] = set()
         self._problem = ""
@@ -97,13 +101,16 @@ class FetchRun:
 
     def progress(self) -> Progress:
         """Return how far it has come; safe from any thread."""
-        moved, objects, elapsed_ms = self._mover.counts()
-        speed = moved / elapsed_ms / 1000 if elapsed_ms else 0.0
+        mover, fetch = self._mover, self._fetch
+        moved, objects, elapsed_ms = mover.counts()
+        reused = self._bytes_before + mover.found()
+        done = fetch.state is FetchState.DONE
         return Progress(
-            objects_done=self._objects_before + objects,
-            bytes_done=self._bytes_before + moved,
-            reused_bytes=self._bytes_before,
-            mb_per_s=speed,
+            objects_done=fetch.objects if done else self._objects_before + objects,
+            # A chunk that is read but not kept is read again.
+            bytes_done=fetch.size if done else min(fetch.size, reused + moved),
+            reused_bytes=reused,
+            mb_per_s=moved / elapsed_ms / 1000 if elapsed_ms else 0.0,
         )
 
     def drive(self) -> None:
@@ -114,17 +121,24 @@ class FetchRun:
                     self._drive()
                 except _StartOver:
                     self._discard()
-                    continue
-                return
+                except StudyChanged:
+                    pass  # what is staged is good; the holder is asked for the rest
+                else:
+                    return
         except ServiceError as problem:
             self._pause(f"{problem.reason}: {problem}")
         except RemoteProtocolError as problem:
             self._fail(problem)
         except Exception:
+            _log.exception("a fetch stopped on a mistake of this node")
             self._pause("internal: this node made a mistake; its log says where")
             raise
+        finally:
+            # The run is kept for its progress; a manifest may have megabytes.
+            self._granted = self._incoming = None
 
     def _drive(self) -> None:
+        self._reported.clear()
         machine = FetchMachine(
             complete=frozenset(self._resume()), published=self._fetch.study is not None
         )
@@ -137,7 +151,8 @@ class FetchRun:
 
     def _resume(self) -> set[bytes]:
         """Take up what is staged; return the ids of objects that are here whole."""
-        complete = set(self._here())
+        here = brought_before(self._world, self._fetch, self._offer)
+        complete = {header.id for header in here}
         if self._fetch.pack is None or self._fetch.study is not None:
             return complete
         try:
@@ -150,21 +165,6 @@ class FetchRun:
         self._objects_before = len(staged)
         self._bytes_before = sum(sizes[object_id] for object_id in staged)
         return complete | staged
-
-    def _here(self) -> Sequence[bytes]:
-        """List ids of objects that earlier fetches of this very study have brought."""
-        wanted, sender = self._offer.capability.policy.study, sender_name(self._fetch.peer)
-        with self._world.catalog.look() as records:
-            for fetch in records.fetches.list():
-                if fetch.peer != self._fetch.peer or fetch.study is None:
-                    continue
-                offer = read_offer(fetch.offer, now=fetch.created_ms // 1000)
-                study = records.studies.get(fetch.study)
-                if offer.capability.policy.study == wanted and study is not None:
-                    current = self._world.contents.of(records, study.id).current.values()
-                    headers = [located.stored.header for located in current]
-                    return [header.id for header in headers if header.sender == sender]
-        return []
 
     # --- Effects --------------------------------------------------------------------------------
 
@@ -190,81 +190,28 @@ class FetchRun:
                 pass
         return []
 
-    def _peer(self) -> Peer:
-        with self._world.catalog.look() as records:
-            peer = records.peers.get(self._fetch.peer)
-        if peer is None or peer.state is not PeerState.TRUSTED:
-            raise Revoked("the holder is not a trusted peer of this node any more")
-        return peer
-
     def _ask(self) -> Sequence[Happening]:
         staged = self._incoming.complete() if self._incoming else frozenset()
-        have = frozenset({*self._here(), *staged})
-        fetch_key = PrivateKey(self._world.entropy.random(KEY_SIZE))
+        here = brought_before(self._world, self._fetch, self._offer)
+        have = staged.union(header.id for header in here)
         try:
-            peer = self._peer()
-            invocation, body = self._request(peer, fetch_key, have)
-            reply = self._world.network.ask(
-                peer.urls, "/undisc/v1/fetch", body, limit=limits.MAX_ANSWER
-            )
-            granted = read_answer(
-                reply.body,
-                status=reply.status,
-                request=request_hash(body),
-                invocation=Cid.of(invocation),
-                holder=peer.did,
-                fetch_key=fetch_key,
-                have=have,
-            )
+            peer = trusted_holder(self._world, self._fetch)
+            granted, invocation = ask_holder(self._world, self._offer, peer, have)
         except (Unreachable, Busy) as problem:
             self._problem = f"{problem.code}: {problem}"
             return [Broken()]
         except RemoteProtocolError as problem:
             self._problem = f"{problem.code}: {problem}"
             return [Refused(problem)]
-        self._granted, self._invocation = granted, Cid.of(invocation)
+        self._granted, self._invocation = granted, invocation
         with self._world.catalog.change() as records:
             current = records.peers.get(peer.id) or peer
             remember_checkpoint(self._world.journal, records, current, granted.checkpoint)
-        return [Answered(self._announce(granted))]
-
-    def _request(
-        self, peer: Peer, fetch_key: PrivateKey, have: frozenset[bytes]
-    ) -> tuple[bytes, bytes]:
-        """Return a fresh invocation and the request that carries it."""
-        world, capability = self._world, self._offer.capability
-        now = world.clock.now_ms() // 1000
-        invocation = sign_invocation(
-            world.own.key,
-            audience=peer.did,
-            subject=capability.subject,
-            command=capability.command,
-            arguments=Arguments(
-                study=capability.policy.study,
-                by=world.own.key.did,
-                key=bytes(fetch_key.public_key),
-                purpose=PURPOSE,
-                series=capability.policy.series,
-            ),
-            proofs=tuple(proof.cid for proof in self._offer.proofs),
-            nonce=world.entropy.random(limits.MIN_NONCE),
-            issued=now,
-            expires=now + limits.INVOCATION_LIFETIME,
-        )
-        body = make_request(
-            world.own.key,
-            sender=world.own.identity,
-            to=self._offer.holder.node_id,
-            box=peer.box,
-            invocation=invocation,
-            proofs=[proof.raw for proof in self._offer.proofs],
-            have=have,
-            nonce=world.entropy.random(REQUEST_NONCE),
-            ephemeral=world.entropy.random(KEY_SIZE),
-            issued=now,
-            expires=now + limits.REQUEST_LIFETIME,
-        )
-        return invocation, body
+        answered = Answered(self._announce(granted))
+        needed = set(self._needed)
+        listed = [one for one in granted.manifest.objects if one.id not in needed]
+        self._relied = relied_on([*here, *listed])
+        return [answered]
 
     def _announce(self, granted: Granted) -> frozenset[bytes]:
         """Make room for what is needed; return the ids of all that was granted.
@@ -323,7 +270,7 @@ class FetchRun:
         if self._incoming is None or not self._needed:
             return known
         try:
-            peer = self._peer()
+            peer = trusted_holder(self._world, self._fetch)
         except Revoked as problem:
             return [Refused(problem)]
         moved = self._mover.move(
@@ -331,7 +278,7 @@ class FetchRun:
         )
         self._problem = moved.problem
         _, _, elapsed_ms = self._mover.counts()
-        self._save(replace(self._fetch, elapsed_ms=elapsed_ms))
+        self._save(replace(self._fetch, elapsed_ms=self._elapsed_before_ms + elapsed_ms))
         return [*known, *moved.happenings]
 
     def _publish(self) -> Sequence[Happening]:
@@ -339,29 +286,24 @@ class FetchRun:
             raise RuntimeError("the machine publishes only after an answer")
         self._fetch = commit_study(
             self._world,
-            Finished(self._fetch, self._offer, self._granted, self._invocation, self._incoming),
+            Finished(
+                self._fetch,
+                self._offer,
+                self._granted,
+                self._invocation,
+                self._incoming,
+                self._relied,
+            ),
         )
         return [Published()]
 
     def _send_receipt(self) -> Sequence[Happening]:
-        world, holder = self._world, self._offer.holder.node_id
-        with world.catalog.look() as records:
-            filed = records.fetches.receipts(self._offer.capability.policy.study)
-        ours = [receipt for receipt in filed if receipt.peer == holder]
+        with self._world.catalog.look() as records:
+            due = receipts_of(records, self._fetch, self._offer)
         try:
-            peer = self._peer()
-            token = ours[-1].token
-            body = box_seal(peer.box, token, ephemeral=world.entropy.random(KEY_SIZE))
-            reply = world.network.ask(
-                peer.urls, "/undisc/v1/receipt", body, limit=limits.MAX_REFUSAL
-            )
-            read_acknowledgement(
-                reply.body,
-                status=reply.status,
-                request=request_hash(body),
-                receipt=token,
-                holder=peer.did,
-            )
+            for receipt in due:
+                peer = trusted_holder(self._world, self._fetch)
+                send_receipt(self._world, peer, receipt.token)
         except (Unreachable, Busy):
             return [Broken()]
         except RemoteProtocolError as problem:
@@ -374,11 +316,14 @@ class FetchRun:
         if self._incoming is not None and self._fetch.study is None:
             self._incoming.discard()
         self._incoming = None
-        self._reported.clear()
+        self._mover = Mover(self._world.network, self._world.clock, self._stop)
+        self._elapsed_before_ms = self._fetch.elapsed_ms
         self._objects_before = self._bytes_before = 0
         self._save(replace(self._fetch, pack=None, objects=0, size=0))
 
     def _fail(self, error: RemoteProtocolError) -> None:
+        if self._fetch.study is not None:
+            return  # nothing undoes a study that is here; its receipt stays due
         self._discard()
         world = self._world
         failed = replace(

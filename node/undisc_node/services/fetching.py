@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from threading import Event, Lock
 
@@ -19,6 +20,7 @@ from undisc_node.services.fetch_world import FetchWorld, Progress
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.model import Fetch, FetchState, Peer, PeerState
 from undisc_node.services.peering import Peering
+from undisc_protocol.capability.delegation import COMMAND_READ
 from undisc_protocol.errors import WrongAudience
 from undisc_protocol.identity import NodeDocument
 from undisc_protocol.offer import Offer, read_offer
@@ -56,22 +58,28 @@ class Fetching:
             actor: Who asked for it.
 
         Returns:
-            The new fetch, or the one that is already running for this capability.
+            The new fetch, or the unfinished one for this capability, which goes on.
 
         Raises:
             RemoteProtocolError: The offer is not valid.
-            Refused: It is for another recipient, or the holder is not a trusted peer.
+            Refused: The holder is not a trusted peer, or may not offer, or only lets us view.
         """
         read = read_offer(offer, now=self._world.clock.now_ms() // 1000)
         if read.to not in self._world.own.names:
             raise WrongAudience("the offer names another recipient than this node")
+        if read.capability.command != COMMAND_READ:
+            raise Refused(
+                "the offer only permits viewing at the other practice, not fetching",
+                code="view_only",
+                hint="ask for a grant or share to read",
+            )
         self._peering.refresh(
             self._trusted(read), NodeDocument(read.holder, read.card, read.card_bytes)
         )
         with self._lock:
-            running = self._already(read)
-            if running is not None:
-                return running
+            unfinished = self._unfinished(read)
+            if unfinished is not None:
+                return self._go_on(unfinished)
             fetch = Fetch(
                 id=self._world.entropy.random(16),
                 peer=read.holder.node_id,
@@ -112,13 +120,19 @@ class Fetching:
                 code="peer_not_trusted",
                 hint=f"compare the words with its administrator: undisc peers add {address}",
             )
+        if "offer" not in peer.scopes:
+            raise Refused(
+                f"'{peer.name}' is trusted, but may not offer studies to this node",
+                code="peer_scope",
+                hint="add it again with the scope 'offer': undisc peers add",
+            )
         return peer
 
-    def _already(self, offer: Offer) -> Fetch | None:
+    def _unfinished(self, offer: Offer) -> Fetch | None:
         with self._world.catalog.look() as records:
             for fetch in records.fetches.list():
                 same = fetch.capability == offer.capability.signed_hash
-                if same and fetch.state is FetchState.RUNNING:
+                if same and fetch.state in (FetchState.RUNNING, FetchState.PAUSED):
                     return fetch
         return None
 
@@ -139,23 +153,26 @@ class Fetching:
                 fetch = records.fetches.get(fetch_id)
             if fetch is None:
                 raise NotFound("no such fetch")
-            known = self._runs.get(fetch_id)
-            if known is not None and not known[1].done():
-                return fetch
-            if fetch.state is FetchState.FAILED or (
-                fetch.state is FetchState.DONE and not fetch.receipt_due
-            ):
-                raise Conflict(
-                    f"the fetch is {fetch.state}",
-                    code="fetch_ended",
-                    hint="fetch the offer again to start anew",
-                )
-            if fetch.state is FetchState.PAUSED:
-                fetch = replace(fetch, state=FetchState.RUNNING, problem="")
-                with self._world.catalog.change() as records:
-                    records.fetches.put(fetch)
-            self._submit(fetch)
+            return self._go_on(fetch)
+
+    def _go_on(self, fetch: Fetch) -> Fetch:
+        known = self._runs.get(fetch.id)
+        if known is not None and not known[1].done():
             return fetch
+        if fetch.state is FetchState.FAILED or (
+            fetch.state is FetchState.DONE and not fetch.receipt_due
+        ):
+            raise Conflict(
+                f"the fetch is {fetch.state}",
+                code="fetch_ended",
+                hint="fetch the offer again to start anew",
+            )
+        if fetch.state is FetchState.PAUSED:
+            fetch = replace(fetch, state=FetchState.RUNNING, problem="")
+            with self._world.catalog.change() as records:
+                records.fetches.put(fetch)
+        self._submit(fetch)
+        return fetch
 
     def resume_all(self) -> int:
         """Continue what a stop or a crash interrupted; return how many fetches that were."""
@@ -166,7 +183,8 @@ class Fetching:
                 if fetch.state is FetchState.RUNNING or fetch.receipt_due
             ]
         for fetch in interrupted:
-            self.resume(fetch.id, "")
+            with suppress(Conflict):  # it has ended since it was looked up
+                self.resume(fetch.id, "")
         return len(interrupted)
 
     def find(self, prefix: str) -> Fetch:
