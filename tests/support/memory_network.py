@@ -122,9 +122,9 @@ class MemoryNetwork:
 
     def arrive(self, piece: bytes, position: int) -> bytes:
         """Count bytes that arrived, after whatever the network does to them."""
+        if self.faults.on_bytes:
+            self.faults.on_bytes(self.streamed)
         with self._lock:
-            if self.faults.on_bytes:
-                self.faults.on_bytes(self.streamed)
             self.streamed += len(piece)
         flip = self.faults.flip
         if flip is None or not position <= flip < position + len(piece):
