@@ -101,7 +101,7 @@ def test_a_crash_at_any_step_of_a_failing_fetch_leaves_nothing(found, network):
 
 def test_after_a_restart_no_whole_chunk_is_brought_again(offered, network):
     """The node dies in the middle of the second object: its first chunk is not asked for."""
-    holder, asker, offer = offered
+    _, asker, offer = offered
     steps = ["before chunk"] * 3
     fate = Fate()
     seen = []
@@ -145,7 +145,7 @@ def test_a_stop_interrupts_and_the_next_start_goes_on(offered, network):
 
 def test_a_paused_fetch_stays_paused_over_a_restart(offered, network):
     """A person decides; and its bytes are not swept away."""
-    holder, asker, offer = offered
+    _, asker, offer = offered
     network.faults.breaks = [instance(1).size + 16, *[0] * 9]
     fetch = asker.bring(offer)
     assert fetch.state is FetchState.PAUSED

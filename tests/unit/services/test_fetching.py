@@ -53,7 +53,7 @@ def test_a_study_crosses_from_one_practice_to_another(offered, network, clock):
 
 def test_nothing_is_visible_before_everything_is_there(offered, network):
     """Not a row of the study while its bytes are on the way."""
-    holder, asker, offer = offered
+    _, asker, offer = offered
     seen = []
     network.faults.on_bytes = lambda _count: seen.append(asker.has_study())
     asker.bring(offer)
@@ -145,7 +145,7 @@ def test_a_study_that_was_deleted_here_is_brought_again(offered, network):
 
 def test_a_study_that_came_on_a_disc_before_is_not_brought_again(offered, network):
     """Same bytes from another sender: nothing moves, and the holder still gets its receipt."""
-    holder, asker, offer = offered
+    _, asker, offer = offered
     for number in (1, 2, 3):
         asker.store(instance(number), "import")
     fetch = asker.bring(offer)
