@@ -112,6 +112,11 @@ def arrived_whole(practices: Practices, study: Offered, fetch: str) -> None:
     assert practices.b.leftovers() == []
 
 
+def shown(practices: Practices) -> dict[str, tuple[int, int]]:
+    """Return what B's list of studies says: instances and bytes of each."""
+    return {one["uid"]: (one["instances"], one["bytes"]) for one in practices.b.studies()}
+
+
 # --- One fault at a time --------------------------------------------------------------------------
 
 
@@ -166,11 +171,11 @@ def test_whatever_changes_a_byte_is_refused(practices):
     b, proxy = practices.b, practices.proxy
     for number, (name, fault) in enumerate(LIES.items(), start=1):
         study = offered(practices, number, FEW, seed=5)
-        before = b.studies()
+        before = shown(practices)
         proxy.plan = once(PACKS, fault)
         row = b.follow(b.begin_fetch(study.offer))
         assert (row["state"], row["problem"]["code"]) == ("failed", "tampered"), name
-        assert b.studies() == before
+        assert shown(practices) == before
         assert b.leftovers() == []
         assert list((b.home / "staging").iterdir()) == []
         fetch = b.begin_fetch(study.offer)
@@ -229,7 +234,7 @@ def test_the_end_of_a_permission_bites_at_the_next_slice(practices, capsys, end,
     """
     b, proxy = practices.b, practices.proxy
     study = offered(practices, 1 + [one for one, _ in ENDS].index(end), LARGE, seed=6)
-    before = b.studies()
+    before = shown(practices)
     since = proxy.count()
     proxy.throttle(SLOW)
     fetch = b.begin_fetch(study.offer)
@@ -243,7 +248,7 @@ def test_the_end_of_a_permission_bites_at_the_next_slice(practices, capsys, end,
         trust_again(practices)
     assert row["state"] == "failed"
     assert row["problem"]["code"] in codes
-    assert b.studies() == before
+    assert shown(practices) == before
     assert b.leftovers() == []
     assert list((b.home / "staging").iterdir()) == []
     assert arrived < study.holding.total / 2, "it ended too late to show anything"
