@@ -50,7 +50,10 @@ def trusted_holder(world: FetchWorld, fetch: Fetch) -> Peer:
 
 
 def brought_before(world: FetchWorld, fetch: Fetch, offer: Offer) -> Sequence[ObjectHeader]:
-    """List the current objects that earlier fetches of this very study have brought."""
+    """List the current objects that earlier fetches of this very study have brought.
+
+    Only those of this holder: the ids of others would tell it whom else we fetch from.
+    """
     wanted, sender = offer.capability.policy.study, sender_name(fetch.peer)
     with world.catalog.look() as records:
         for earlier in records.fetches.list():

@@ -6,8 +6,10 @@ from support.fate import Fate
 from support.memory_network import FETCH, RECEIPT
 from support.memory_reader import instance
 from undisc_node.services.errors import DiskFull, Unavailable
+from undisc_node.services.fetch_run import FetchRun
 from undisc_node.services.model import FetchState, PeerState
 from undisc_protocol import limits
+from undisc_protocol.errors import Revoked
 from undisc_protocol.pack import chunk_span, stored_size
 
 SIZES = (300, 2 * limits.CHUNK, 0)  # bytes after the line of facts; the second has three chunks
@@ -179,6 +181,27 @@ def test_a_study_deleted_when_nothing_was_left_to_bring_is_brought_again(offered
     assert asker.bytes_of() == holder.bytes_of()
 
 
+def test_an_arrival_that_is_rejected_while_it_is_counted_on_is_brought(pair, network):
+    """One instance is here, one waits, one is on the way; then the waiting one is rejected."""
+    holder, asker = pair
+    for number in (1, 2, 3):
+        holder.store(instance(number))
+    asker.store(instance(1), "import")
+    asker.store(instance(2, version="from a disc"), "import")
+    asker.store(instance(2), "dicom:CT9")
+    undecided = [asker.study().id]
+
+    def reject(_count):
+        while undecided:
+            asker.settling.resolve(undecided.pop(), accept=False, actor="alice")
+
+    network.faults.on_bytes = reject
+    fetch = asker.bring(holder.grant(holder.study().id, asker).offer)
+    assert (fetch.state, fetch.objects) == (FetchState.DONE, 2)
+    waiting = asker.studies.detail(asker.study().id).waiting
+    assert sorted(one.header.number for one in waiting) == [2, 3]
+
+
 def test_a_modality_that_brings_the_same_images_meanwhile_changes_nothing(offered, network):
     """Same bytes from two sides at once: one set of instances, none superseded."""
     holder, asker, offer = offered
@@ -288,6 +311,25 @@ def test_two_receipts_that_are_due_are_both_sent(offered, network, clock):
     assert not asker.ended(second.id).receipt_due
     filed = holder.studies.detail(holder.study().id).receipts
     assert sorted(receipt.objects for receipt in filed) == [1, 3]
+
+
+def test_a_receipt_is_sent_for_this_fetch_only(offered, clock):
+    """A month later the holder knows the first receipt's ticket no more; nobody sends it again."""
+    holder, asker, offer = offered
+    asker.bring(offer)
+    clock.advance(1)
+    holder.catalog._tables.tickets.clear()
+    assert not asker.bring(offer).receipt_due
+
+
+def test_nothing_undoes_a_study_that_is_here(offered, network):
+    """Whatever goes wrong with the receipt, the fetch does not become a failed one."""
+    _, asker, offer = offered
+    network.faults.silent.add(RECEIPT)
+    fetch = asker.bring(offer)
+    FetchRun(asker.world, fetch, asker.stopping)._fail(Revoked("too late"))
+    assert asker.fetch(fetch.id) == fetch
+    assert len(asker.bytes_of()) == 3
 
 
 def test_a_refused_receipt_stays_due_and_harms_nothing(offered, network):

@@ -8,6 +8,7 @@ from undisc_node.services.deciding import HOLD_IDENTITY
 from undisc_node.services.errors import Conflict, NotFound, Refused
 from undisc_node.services.model import FetchState, PackRole, PeerState, StudyState
 from undisc_protocol.errors import Expired, Malformed, WrongAudience
+from undisc_protocol.exchange import read_request
 
 
 @pytest.fixture
@@ -123,6 +124,21 @@ def test_a_second_fetch_brings_only_the_difference(offered, network):
     detail = asker.studies.detail(asker.study().id)
     assert (asker.study().instances, len(detail.superseded)) == (4, 1)
     assert asker.study().size == holder.study().size
+
+
+def test_a_holder_hears_only_of_what_it_brought_itself(offered, network, clock):
+    """Ids of objects from others would tell whom else we fetch from."""
+    holder, asker, offer = offered
+    asker.bring(offer)
+    asker.store(instance(9), "import")
+    asker.bring(offer)
+    bodies = [body for path, body in network.asked if path == FETCH]
+    have = [
+        read_request(body, box=holder.own.box, own=holder.own.id, now=clock.now_ms() // 1000).have
+        for body in bodies
+    ]
+    ids = {one.header.id for one in holder.studies.detail(holder.study().id).current}
+    assert have == [frozenset(), ids]
 
 
 def test_a_third_fetch_with_nothing_new_moves_nothing(offered, network):

@@ -134,6 +134,15 @@ def test_an_accepted_conflict_becomes_current(alone):
     )
 
 
+@pytest.mark.parametrize("accept", [True, False])
+def test_only_an_accepted_arrival_makes_a_settled_study_grow(alone, accept):
+    """Its index does not list what was accepted, so it settles once more."""
+    study = conflicting(alone)
+    alone.settling.settle(study, "alice")
+    resolved = alone.settling.resolve(study, accept, "alice")
+    assert (resolved.settled_ms is None) == accept
+
+
 def test_a_rejected_conflict_is_gone(alone):
     """Its pack and key are destroyed, and the study is as before."""
     study = conflicting(alone)
