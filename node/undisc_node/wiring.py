@@ -356,9 +356,9 @@ def _tick(node: Node, *, retry: bool) -> None:
     try:
         if retry:
             node.fetching.resume_all()
-        node.settling.settle_quiet(int(node.settings.settle_seconds * 1000))
         with node.catalog.change() as records:
             records.tickets.forget_expired(node.clock.now_ms())
+        node.settling.settle_quiet(int(node.settings.settle_seconds * 1000))
     except ServiceError as problem:
         # The next tick tries again; a full disk must not end the node.
         log.warning("housekeeping failed: %s", problem.reason)
