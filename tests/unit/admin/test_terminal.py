@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from functools import partial
 
 import pytest
 
@@ -34,6 +35,8 @@ def on_terminal(node, tmp_path):
             stderr=theirs,
             cwd=tmp_path,
             env={**kept, "TERM": "xterm", **environment},
+            # A test run in the background inherits an ignored SIGINT, and so would the command.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         ) as process:
             os.close(theirs)
             output = b""
