@@ -1,0 +1,35 @@
+"""`undisc-node doctor`: look at a node and say what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from undisc_node.commands.common import EXIT_FAILED, Given, clear_errors
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_obj
+@clear_errors
+def doctor(given: Given, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Check the node's home, settings, keys, disk and ports.
+
+    \b
+    Example:
+      undisc-node doctor --json
+    """
+    from undisc_node import checks  # noqa: PLC0415 - slow to load, as in serve
+
+    findings = checks.examine(given.home, given.environment)
+    if as_json:
+        click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level:<5} {finding.name:<18} {finding.sentence}")
+            if finding.hint:
+                click.echo(f"      {'':<18} hint: {finding.hint}")
+    if any(finding.level == "fail" for finding in findings):
+        sys.exit(EXIT_FAILED)

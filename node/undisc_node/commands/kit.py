@@ -1,0 +1,35 @@
+"""`undisc-node kit`: look after the recovery kit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from undisc_node import founding
+from undisc_node.commands.common import Given, clear_errors, passphrase
+
+
+@click.group()
+def kit() -> None:
+    """Look after the recovery kit."""
+
+
+@kit.command("verify")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with the kit's passphrase, instead of a prompt.",
+)
+@click.pass_obj
+@clear_errors
+def verify(given: Given, path: Path, passphrase_file: Path | None) -> None:
+    """Read a recovery kit back, to be sure that it can be used one day.
+
+    \b
+    Example:
+      undisc-node kit verify /media/stick/kit.txt
+    """
+    founding.verify_kit(given.home, path, passphrase(passphrase_file, confirm=False))
+    click.echo("the recovery kit opens and belongs to this node")
