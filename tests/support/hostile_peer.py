@@ -133,11 +133,13 @@ class HostileNode:
         url: Where it answers, once it is served.
     """
 
-    def __init__(self, name: str) -> None:
-        seed = secrets.token_bytes(32)
+    def __init__(
+        self, name: str, *, seed: bytes | None = None, record: bytes | None = None
+    ) -> None:
+        seed = seed or secrets.token_bytes(32)
         self.name = name
         self.key, self.box = SignKey.from_seed(seed), box_key(seed)
-        record = sign_identity_record(
+        record = record or sign_identity_record(
             self.key, next_hash=secrets.token_bytes(32), issued=now() - 1000
         )
         self.identity = read_identity([record])

@@ -71,7 +71,7 @@ class RunningNode(NodeProcess):
         made = self.admin.post("grants", wish | changes)
         return made.part("grant").text("id"), base64.b64decode(made.text("offer"))
 
-    def link_grant(self, study: str) -> tuple[str, SignKey, bytes]:
+    def link_grant(self, study: str, *, days: int = 2) -> tuple[str, SignKey, bytes]:
         """Grant a study to a new link; return the grant's id, the link's key and the token."""
         made = self.admin.post(
             "grants",
@@ -82,7 +82,7 @@ class RunningNode(NodeProcess):
                 "staff": "Dr A. Tester",
                 "purpose": "test",
                 "command": "/img",
-                "days": 2,
+                "days": days,
             },
         )
         grant = made.part("grant").text("id")
