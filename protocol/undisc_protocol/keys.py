@@ -14,6 +14,8 @@
 | link key           | Ed25519 seed | HKDF of the link's secret         | undisc/v1/link         |
 | kit key            | 32 bytes     | Argon2id of the kit's passphrase  | undisc/v1/recovery-kit |
 | fetch key          | X25519       | random; one for each invocation   |                        |
+| backup key         | 32 bytes     | HKDF of the key-encryption key    | undisc/v1/backup       |
+| backup block name  | 32 bytes     | keyed BLAKE3 of the block         | undisc/v1/backup       |
 
 HKDF is HKDF-SHA256 (RFC 5869) with an empty salt and the domain as info, because a browser has it
 too. "Sealed" is XChaCha20-Poly1305 with a random 24-byte nonce in front (SPEC.md §3.2), so that two
@@ -51,6 +53,7 @@ DOMAIN_HEADER: Final = b"undisc/v1/header"
 DOMAIN_SERIES: Final = b"undisc/v1/series"
 DOMAIN_LINK: Final = b"undisc/v1/link"
 DOMAIN_KIT: Final = b"undisc/v1/recovery-kit"
+DOMAIN_BACKUP: Final = b"undisc/v1/backup"
 
 
 def derive(secret: bytes, domain: bytes) -> bytes:
@@ -124,6 +127,20 @@ def series_name(study_key: bytes, series_uid: str) -> bytes:
     """
     hasher = blake3(DOMAIN_SERIES + b"\x00" + series_uid.encode(), key=study_key)
     return hasher.digest(length=16)
+
+
+def backup_key(key_encryption_key: bytes) -> bytes:
+    """Derive the key that seals backups: whoever has the recovery kit can open them."""
+    return derive(key_encryption_key, DOMAIN_BACKUP)
+
+
+def backup_block_name(key: bytes, block: bytes) -> bytes:
+    """Name a block of a backup by its content, 32 bytes.
+
+    The same block has the same name, so it is stored once; without the backup key nobody can tell
+    from a name what is in the block.
+    """
+    return blake3(DOMAIN_BACKUP + b"\x00" + block, key=key).digest()
 
 
 def seal(key: bytes, plaintext: bytes, *, domain: bytes, bound_to: bytes, nonce: bytes) -> bytes:

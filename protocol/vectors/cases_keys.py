@@ -161,6 +161,12 @@ def _derivations() -> Iterator[Vector]:
     yield _derivation("A5", "kit-key", "kit", "the key of a passphrase", {"salt": salt},
         {"passphrase": "correct horse"}, key=keys.kit_key("correct horse", salt).hex(),
     )  # fmt: skip
+    block = b"a block"
+    yield _derivation("A8", "backup", "backup", "the backup key, and the name of a block",
+        {"secret": secret, "block": block},
+        key=keys.backup_key(secret).hex(),
+        name=keys.backup_block_name(keys.backup_key(secret), block).hex(),
+    )  # fmt: skip
 
 
 def _derivation(

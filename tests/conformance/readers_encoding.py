@@ -44,6 +44,9 @@ def derive_key(vector):
         case "kit":
             passphrase = vector.headers["passphrase"]
             return {"key": keys.kit_key(passphrase, vector.parts["salt"]).hex()}
+        case "backup":
+            key, block = keys.backup_key(secret), vector.parts["block"]
+            return {"key": key.hex(), "name": keys.backup_block_name(key, block).hex()}
         case "public":
             return {
                 "did": keys.SignKey.from_seed(secret).did,
