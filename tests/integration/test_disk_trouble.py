@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.programs import needed
 from support.two_nodes import (
     RunningNode,
     befriend,
@@ -30,12 +31,6 @@ pytestmark = pytest.mark.integration
 BIN = Path(sys.executable).parent
 MIB = 2**20
 OUT_OF_RESOURCES = 0xA700  # PS3.4 §B.2.3
-
-
-def needed(found: object, why: str) -> None:
-    """Leave a test out where the machine cannot do it, but never where a merge is decided."""
-    if not found:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(why)
 
 
 def unprivileged() -> list[str]:
