@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from undisc_node import config
-from undisc_node.config import Settings
+from undisc_node.config import Found, Settings
 from undisc_node.services.errors import ServiceError
 from undisc_node.storage import home as homes
 from undisc_protocol.did import fingerprint_words
@@ -53,19 +53,23 @@ class Finding:
         }
 
 
-def examine(home: Path, environment: Mapping[str, str]) -> list[Finding]:
+def examine(
+    home: Path, environment: Mapping[str, str], overrides: Mapping[str, Found] | None = None
+) -> list[Finding]:
     """Run every check that makes sense on this home.
 
     Args:
         home: The node's home.
         environment: The process environment.
+        overrides: What `--set` gave.
     """
     findings = [_python()]
     try:
-        settings = config.load(home, environment)
+        settings = config.load(home, environment, overrides)
     except ServiceError as problem:
         return [*findings, Finding("settings", "fail", str(problem), problem.hint)]
     findings.append(Finding("settings", "ok", "the settings are readable, every key is known"))
+    findings.extend(_value_files(environment))
     try:
         keys = homes.read_home(home)
     except ServiceError as problem:
@@ -94,6 +98,17 @@ def _python() -> Finding:
     if version < _OLDEST_PYTHON:
         return Finding("python", "fail", f"Python {text} is too old", "use Python 3.11 or newer")
     return Finding("python", "ok", f"Python {text}")
+
+
+def _value_files(environment: Mapping[str, str]) -> Iterator[Finding]:
+    loose = config.loose_value_files(environment)
+    if loose:
+        yield Finding(
+            "value files",
+            "warn",
+            f"other users can read the files that {', '.join(loose)} name",
+            "chmod 600 those files, and let them belong to the node's user",
+        )
 
 
 def _identity(_home: Path, keys: homes.HomeKeys) -> Iterator[Finding]:

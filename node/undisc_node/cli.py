@@ -12,12 +12,14 @@ from pathlib import Path
 import click
 import platformdirs
 
-from undisc_node.commands.common import Given
+from undisc_node.commands.common import Given, clear_errors
+from undisc_node.commands.config import config
 from undisc_node.commands.demo import demo
 from undisc_node.commands.doctor import doctor
 from undisc_node.commands.init import init
 from undisc_node.commands.kit import kit
 from undisc_node.commands.serve import serve
+from undisc_node.config import read_overrides
 
 
 def _default_home() -> Path:
@@ -33,8 +35,16 @@ def _default_home() -> Path:
     show_default="UNDISC_HOME, or the user's data directory",
     help="Directory of the node's state.",
 )
+@click.option(
+    "--set",
+    "wishes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set something for this run: public.port=8480 (repeatable).",
+)
 @click.pass_context
-def main(context: click.Context, home: Path) -> None:
+@clear_errors
+def main(context: click.Context, home: Path, wishes: tuple[str, ...]) -> None:
     """Run one practice's node of undisc.
 
     \b
@@ -42,8 +52,8 @@ def main(context: click.Context, home: Path) -> None:
       undisc-node init --name "Practice A" --recovery-kit kit.txt
       undisc-node serve
     """
-    context.obj = Given(home.expanduser().absolute())
+    context.obj = Given(home.expanduser().absolute(), overrides=read_overrides(wishes))
 
 
-for _command in (init, serve, doctor, kit, demo):
+for _command in (init, serve, config, doctor, kit, demo):
     main.add_command(_command)

@@ -60,7 +60,8 @@ def render(group: click.Command, program: str) -> str:
     """
     origin = f"Written by tests/support/cli_reference.py from `{program} --help`"
     parts = [f"# `{program}`\n\n<!-- {origin}; change the help texts, not this page. -->\n"]
-    for depth, context in _walk(group, click.Context(group, info_name=program, **_look())):
+    settings = {**group.context_settings, **_look()}
+    for depth, context in _walk(group, click.Context(group, info_name=program, **settings)):
         heading = "" if depth == 0 else f"\n{'#' * min(depth + 1, 6)} `{context.command_path}`\n"
         shown = "\n".join(line.rstrip() for line in context.get_help().splitlines())
         parts.append(f"{heading}\n```text\n{shown}\n```\n")

@@ -32,18 +32,6 @@ NOTE: Final = (
     "<!-- Written by tests/support/reference.py from {origin}; change that, not this page. -->"
 )
 
-_FORMS: Final[Mapping[str, str]] = {
-    "_name": "text, 1 to 64 characters",
-    "_text": "text",
-    "_port": "port, 0 to 65535; 0 takes a free one",
-    "_urls": "list of up to 8 addresses, each beginning with `https://` or `http://`",
-    "_ae_title": "AE title, 1 to 16 ASCII characters",
-    "_senders": "list of tables, see below; only in the file",
-    "_seconds": "seconds, 0 to 86400",
-    "_number": "whole number",
-    "_flag": "`true` or `false`",
-}
-
 _EVENTS: Final[Mapping[str, str]] = {
     "node.started": "The node opened its doors.",
     "node.stopped": "The node was told to stop.",
@@ -89,7 +77,7 @@ def settings() -> str:
     """Return the page of all settings."""
     rows = []
     for key, field in FIELDS.items():
-        form = _FORMS[field.read.__name__]
+        form = field.kind.form
         variable = "" if key == "dicom.senders" else f"`UNDISC_{key.upper().replace('.', '__')}`"
         rows.append(f"| `{key}` | {_default(field.default)} | {form} | {field.text} | {variable} |")
     table = "\n".join(rows)
@@ -97,17 +85,34 @@ def settings() -> str:
 
 {NOTE.format(origin="undisc_node.config.FIELDS")}
 
-Settings are read once, when the node starts: first `undisc.toml` in the node's home, then the
-environment, which wins. An unknown key, or a variable that begins with `UNDISC_` and names no
-setting, stops the start with a sentence that says which.
+Settings are read once, when the node starts. A setting can stand in four places; the first of them
+that has it wins:
+
+1. the command line: `undisc-node --set public.port=9480 serve`, for this run only;
+2. the environment: `UNDISC_PUBLIC__PORT=9480`;
+3. `undisc.toml` in the node's home;
+4. the default in the table below.
+
+An unknown key, or a variable that begins with `UNDISC_` and names no setting, stops the start with
+a sentence that says which, where it stands, and what was probably meant. `undisc-node config check`
+names everything that is wrong; `undisc-node config show --origin` shows every value and where it
+was set.
 
 | setting | default | what it may be | what it is | variable |
 |---|---|---|---|---|
 {table}
 
 In the file, the part before the dot is a table: `public.port` is `port` under `[public]`. A list
-in a variable is separated by spaces. `_FILE` at the end of a variable names a file that holds the
-value.
+in a variable, or behind `--set`, is separated by spaces.
+
+`_FILE` at the end of a variable names a file that holds the value, of at most 64 KiB:
+`UNDISC_NAME_FILE=/run/secrets/name`. Space at its beginning and end does not count. A variable with
+`_FILE` and one without, for the same setting, stop the start. A secret is taken from the file
+system or the environment and never from `--set`, because other users of the machine can read a
+command line; `undisc-node doctor` warns of a file that others can read.
+
+Some platforms make variables by themselves. Kubernetes does for a service of the name `undisc`:
+set `enableServiceLinks: false`, or give the service another name.
 
 The home itself is no setting. It comes from `--home`, else from `UNDISC_HOME`, else it is `undisc`
 in the user's data directory (on Linux `~/.local/share/undisc`).

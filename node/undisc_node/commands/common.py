@@ -28,10 +28,12 @@ class Given:
     Attributes:
         home: Directory of the node's state.
         environment: The process environment.
+        overrides: What `--set` gave.
     """
 
     home: Path
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    overrides: Mapping[str, config.Found] = field(default_factory=dict)
 
     def settings(self) -> config.Settings:
         """Read the settings of the home.
@@ -39,7 +41,15 @@ class Given:
         Raises:
             Invalid: A setting is unknown or cannot be used.
         """
-        return config.load(self.home, self.environment)
+        return config.load(self.home, self.environment, self.overrides)
+
+    def reading(self) -> config.Reading:
+        """Read the settings with their origins, and whatever is wrong with them.
+
+        Raises:
+            Invalid: A place where settings stand cannot be read at all.
+        """
+        return config.read(self.home, self.environment, self.overrides)
 
 
 def clear_errors(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
@@ -50,19 +60,20 @@ def clear_errors(command: Callable[Parameters, None]) -> Callable[Parameters, No
         try:
             command(*args, **kwargs)
         except (ServiceError, ProtocolError) as problem:
-            _say(problem)
+            say(problem)
             sys.exit(EXIT_FAILED)
         except PermissionError as problem:
-            _say(Invalid(f"cannot use {problem.filename}: permission denied"))
+            say(Invalid(f"cannot use {problem.filename}: permission denied"))
             sys.exit(EXIT_FAILED)
         except OSError as problem:
-            _say(Invalid(f"{problem.filename or 'the system'}: {problem.strerror}"))
+            say(Invalid(f"{problem.filename or 'the system'}: {problem.strerror}"))
             sys.exit(EXIT_FAILED)
 
     return guarded
 
 
-def _say(problem: Exception) -> None:
+def say(problem: Exception) -> None:
+    """Print what is wrong, and what to do about it."""
     click.echo(f"error: {problem}", err=True)
     hint = getattr(problem, "hint", "")
     if hint:

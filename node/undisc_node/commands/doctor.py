@@ -23,7 +23,7 @@ def doctor(given: Given, as_json: bool) -> None:  # noqa: FBT001 - click passes 
     """
     from undisc_node import checks  # noqa: PLC0415 - slow to load, as in serve
 
-    findings = checks.examine(given.home, given.environment)
+    findings = checks.examine(given.home, given.environment, given.overrides)
     if as_json:
         click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:

@@ -1,0 +1,89 @@
+"""Every setting there is: where it stands in the file, its default, and what it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from undisc_node.config import values
+from undisc_node.config.values import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting.
+
+    Attributes:
+        attribute: Its name in `Settings`.
+        default: Its value when nobody sets it, as it would stand in the file.
+        kind: What it may be.
+        text: What it is, for the reference.
+        secret: Whether it is never shown, and never taken from the command line, which other users
+            of the machine can read.
+    """
+
+    attribute: str
+    default: Any
+    kind: Kind
+    text: str
+    secret: bool = False
+
+
+FIELDS: Final[Mapping[str, Field]] = {
+    "name": Field("name", "undisc node", values.NAME, "the practice's name, as other nodes see it"),
+    "public.host": Field(
+        "public_host",
+        "0.0.0.0",  # noqa: S104 - the one door that is meant for the internet
+        values.TEXT,
+        "address of the public listener",
+    ),
+    "public.port": Field("public_port", 8480, values.PORT, "TCP port of the public listener"),
+    "public.urls": Field(
+        "public_urls", [], values.URLS, "addresses under which other nodes reach it"
+    ),
+    "internal.host": Field(
+        "internal_host", "127.0.0.1", values.TEXT, "address of the internal listener"
+    ),
+    "internal.port": Field("internal_port", 8481, values.PORT, "TCP port of the internal listener"),
+    "dicom.host": Field(
+        "dicom_host",
+        "0.0.0.0",  # noqa: S104 - modalities are other machines; unlisted addresses are refused
+        values.TEXT,
+        "address of the DICOM port",
+    ),
+    "dicom.port": Field("dicom_port", 11112, values.PORT, "TCP port for DICOM"),
+    "dicom.ae_title": Field("dicom_ae_title", "UNDISC", values.AE_TITLE, "our AE title"),
+    "dicom.senders": Field("dicom_senders", [], values.SENDERS, "who may send images"),
+    "ingest.settle_seconds": Field(
+        "settle_seconds", 60, values.SECONDS, "quiet time after which a study settles"
+    ),
+    "ingest.reserve_mib": Field(
+        "reserve_mib", 1024, values.NUMBER, "MiB of disk that ingest leaves free"
+    ),
+    "peers.private_addresses": Field(
+        "private_addresses",
+        default=False,
+        kind=values.FLAG,
+        text="whether peers may be reached at private and loopback addresses (VPN, tests)",
+    ),
+    "log.format": Field(
+        "log_format",
+        "text",
+        values.one_of("text", "json"),
+        "whether log lines are for people or one JSON object each",
+    ),
+    "log.level": Field(
+        "log_level",
+        "info",
+        values.one_of("debug", "info", "warning", "error"),
+        "which log lines are written",
+    ),
+    "log.requests": Field(
+        "log_requests",
+        default=False,
+        kind=values.FLAG,
+        text="whether each HTTP request gets a log line",
+    ),
+}
+"""Every setting there is."""

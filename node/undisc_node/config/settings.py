@@ -1,0 +1,51 @@
+"""The settings as the rest of the node sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from undisc_node.dicom.senders import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set.
+
+    Attributes:
+        home: Directory of the node's state.
+        name: The practice's name, as other nodes see it.
+        public_host: Address of the public listener.
+        public_port: Its TCP port; 0 picks a free one.
+        public_urls: Addresses under which other nodes reach it.
+        internal_host: Address of the internal listener.
+        internal_port: Its TCP port.
+        dicom_host: Address of the DICOM port.
+        dicom_port: Its TCP port.
+        dicom_ae_title: Our AE title.
+        dicom_senders: Who may send.
+        settle_seconds: Quiet time after which a study settles.
+        reserve_mib: MiB of disk that ingest leaves free.
+        private_addresses: Whether peers may be reached at private and loopback addresses.
+        log_format: `text` or `json`.
+        log_level: `debug`, `info`, `warning` or `error`.
+        log_requests: Whether each HTTP request gets a line.
+    """
+
+    home: Path
+    name: str
+    public_host: str
+    public_port: int
+    public_urls: tuple[str, ...]
+    internal_host: str
+    internal_port: int
+    dicom_host: str
+    dicom_port: int
+    dicom_ae_title: str
+    dicom_senders: tuple[Sender, ...]
+    settle_seconds: float
+    reserve_mib: int
+    private_addresses: bool
+    log_format: str
+    log_level: str
+    log_requests: bool

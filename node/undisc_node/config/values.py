@@ -1,0 +1,144 @@
+"""What a setting's value may be: each kind reads a value and says what it must be.
+
+A value comes from TOML with its type, or from the environment or the command line as text; both are
+read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any, Final
+
+from undisc_node.dicom.senders import Sender
+from undisc_node.services.errors import Invalid
+from undisc_protocol import limits
+
+_HIGHEST_PORT: Final = 65_535  # TCP's own bound
+_LONGEST_SECONDS: Final = 86_400  # a day is long enough for any scanner
+_LONGEST_AE_TITLE: Final = 16  # characters; PS3.5 §6.2, AE
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        form: What a value may be, for the reference.
+        read: Returns the value as the node uses it, or raises `Invalid` with what it must be; the
+            sentence goes on after the setting's name.
+    """
+
+    form: str
+    read: Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Invalid("must be text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise Invalid("must be a whole number, not negative")
+    return value
+
+
+def _port(value: Any) -> int:
+    number = _number(value)
+    if not 0 <= number <= _HIGHEST_PORT:
+        raise Invalid("must be a port between 0 and 65535")
+    return number
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise Invalid("must be a number of seconds") from None
+    if not 0 <= seconds <= _LONGEST_SECONDS:
+        raise Invalid("must be between 0 and 86400 seconds")
+    return seconds
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise Invalid("must be true or false")
+
+
+def _urls(value: Any) -> tuple[str, ...]:
+    urls = value.split() if isinstance(value, str) else value
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        raise Invalid("must be a list of addresses")
+    if len(urls) > limits.MAX_URLS or any(
+        len(url) > limits.MAX_URL or not url.startswith(("https://", "http://")) for url in urls
+    ):
+        raise Invalid("must be up to 8 addresses that begin with https:// or http://")
+    return tuple(url.rstrip("/") for url in urls)
+
+
+def _ae_title(value: Any) -> str:
+    title = _text(value)
+    if not 1 <= len(title.strip()) <= _LONGEST_AE_TITLE or not title.isascii() or "\\" in title:
+        raise Invalid("must be an AE title of 1 to 16 ASCII characters")
+    return title
+
+
+def _name(value: Any) -> str:
+    name = _text(value).strip()
+    if not 1 <= len(name) <= limits.MAX_NODE_NAME or not name.isprintable():
+        raise Invalid(f"must be 1 to {limits.MAX_NODE_NAME} printable characters")
+    return name
+
+
+def _senders(value: Any) -> tuple[Sender, ...]:
+    if isinstance(value, str):
+        raise Invalid("can only be set in the file, as tables: [[dicom.senders]]")
+    if not isinstance(value, list):
+        raise Invalid("must be a list of tables: [[dicom.senders]]")
+    return tuple(_sender(entry) for entry in value)
+
+
+def _sender(entry: Any) -> Sender:
+    if not isinstance(entry, dict) or not {"name", "address"} <= entry.keys():
+        raise Invalid("every sender needs name and address")
+    unknown = entry.keys() - {"name", "address", "ae_title"}
+    if unknown:
+        raise Invalid(f"a sender has no key '{min(unknown)}'")
+    try:
+        ip_network(entry["address"])
+    except ValueError:
+        raise Invalid(
+            "a sender's address must be an IP address or a network: 10.1.2.0/24"
+        ) from None
+    title = entry.get("ae_title", "")
+    return Sender(_name(entry["name"]), entry["address"], _ae_title(title) if title else "")
+
+
+def one_of(*words: str) -> Kind:
+    """Return the kind of a value that is one of a few words."""
+
+    def read(value: Any) -> str:
+        if value not in words:
+            raise Invalid(f"must be one of: {', '.join(words)}")
+        return str(value)
+
+    return Kind(", ".join(f"`{word}`" for word in words), read)
+
+
+TEXT: Final = Kind("text", _text)
+NUMBER: Final = Kind("whole number", _number)
+PORT: Final = Kind("port, 0 to 65535; 0 takes a free one", _port)
+SECONDS: Final = Kind("seconds, 0 to 86400", _seconds)
+FLAG: Final = Kind("`true` or `false`", _flag)
+NAME: Final = Kind("text, 1 to 64 characters", _name)
+AE_TITLE: Final = Kind("AE title, 1 to 16 ASCII characters", _ae_title)
+URLS: Final = Kind("list of up to 8 addresses, each beginning with `https://` or `http://`", _urls)
+SENDERS: Final = Kind("list of tables, see below; only in the file", _senders)
