@@ -84,6 +84,33 @@ class BadSignature(RemoteProtocolError):
     hint = "the bytes were changed after signing, or signed by another key"
 
 
+class BrokenIdentity(RemoteProtocolError):
+    """An identity record does not follow the one before it."""
+
+    code = "broken_identity"
+    layer = "identity"
+    status = 403
+    hint = "somebody who is not that node may be signing in its name; ask its administrator"
+
+
+class OutdatedIdentity(RemoteProtocolError):
+    """The node shows older identity records than those it is known by."""
+
+    code = "outdated_identity"
+    layer = "identity"
+    status = 403
+    hint = "the key was replaced; restore the node's newest identity records and recovery kit"
+
+
+class ForkedIdentity(RemoteProtocolError):
+    """The node shows other identity records than those it is known by."""
+
+    code = "forked_identity"
+    layer = "identity"
+    status = 403
+    hint = "two nodes claim to be the same one; the administrators must talk to each other"
+
+
 class CannotOpen(RemoteProtocolError):
     """Sealed bytes do not open with our key."""
 

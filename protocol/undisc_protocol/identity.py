@@ -4,7 +4,8 @@ The node id is the hash of the first identity record and never changes. A record
 and commits to the next one, which lies in the recovery kit: a stolen node key cannot make the next
 record. The status card is what changes: addresses, name, box key, log head; it lives for days.
 
-This version knows nodes that have never changed their key: one record. Longer chains are refused.
+Whoever knows a node keeps its records, and takes other ones only if they go on from these:
+`check_continues`. Only the newest key signs; the older ones are names that the node answers to.
 """
 
 from __future__ import annotations
@@ -13,14 +14,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import Final, NewType
 
 from undisc_protocol import dagcbor, limits
 from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import TAG_IDENTITY, TAG_STATUS, Envelope
 from undisc_protocol.dagcbor import DIGEST_SIZE, Value
-from undisc_protocol.did import Did
-from undisc_protocol.errors import BadFields
+from undisc_protocol.did import Did, decode_did
+from undisc_protocol.errors import (
+    BadFields,
+    BrokenIdentity,
+    ForkedIdentity,
+    LocalProtocolError,
+    OutdatedIdentity,
+    Oversize,
+)
 from undisc_protocol.fields import UNSHOWABLE, Fields
 from undisc_protocol.keys import KEY_SIZE, SignKey
 from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
@@ -51,6 +60,11 @@ class IdentityRecord:
     next_hash: bytes
     previous: bytes | None
     issued: int
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of all its bytes, 32 bytes: the next record's `prev`."""
+        return sha256(self.envelope.raw).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,11 @@ class StatusCard:
     issued: int
     expires: int
 
+    @property
+    def rank(self) -> tuple[int, int]:
+        """A card replaces one of lower rank: an older key, or the same key and an older time."""
+        return self.number, self.seq
+
 
 @dataclass(frozen=True, slots=True)
 class NodeDocument:
@@ -114,22 +133,36 @@ class NodeDocument:
     card_bytes: bytes
 
 
-def sign_identity_record(key: SignKey, *, next_hash: bytes, issued: int) -> bytes:
-    """Sign the first identity record of a node.
+def commitment(key: SignKey) -> bytes:
+    """Return what a record says about the next key: SHA-256 of its public half, 32 bytes."""
+    return sha256(key.public).digest()
+
+
+def sign_identity_record(
+    key: SignKey, *, next_hash: bytes, issued: int, previous: bytes | None = None
+) -> bytes:
+    """Sign an identity record: the first of a node, or the one after `previous`.
 
     Args:
-        key: The node key.
-        next_hash: SHA-256 of the recovery key's public half.
+        key: The node key from here on: for a later record, the key that `previous` commits to.
+        next_hash: `commitment` of the recovery key.
         issued: The time now, seconds since 1970.
+        previous: The node's newest record, or None for the first.
 
     Raises:
         LocalProtocolError: The record would be refused by everybody.
     """
+    number, hashed = 0, None
+    if previous is not None:
+        before = read_identity_record(previous)
+        number, hashed = before.number + 1, before.hash
+        if before.next_hash != commitment(key):
+            raise LocalProtocolError("a record does not commit to the key that is to follow it")
     payload: dict[str, Value] = {
-        "n": 0,
+        "n": number,
         "key": key.did,
         "next": next_hash,
-        "prev": None,
+        "prev": hashed,
         "iat": issued,
     }
     raw = envelope.sign(payload, tag=TAG_IDENTITY, key=key)
@@ -169,18 +202,55 @@ def read_identity(records: Sequence[bytes]) -> Identity:
         records: The records as received, first to current.
 
     Raises:
-        BadFields: Not exactly one record, or it is not a first one.
-        BadSignature: It is not signed by its own key.
+        Oversize: More than `limits.MAX_IDENTITY_RECORDS`.
+        BadFields: No record, or the first one is not a first one.
+        BadSignature: A record is not signed by its own key.
+        BrokenIdentity: A record does not follow the one before it.
         RemoteProtocolError: As `read_identity_record`.
     """
-    if len(records) != 1:
-        raise BadFields("a chain of several identity records is not supported by this version")
-    first = read_identity_record(records[0])
-    if first.number != 0:
+    if len(records) > limits.MAX_IDENTITY_RECORDS:
+        raise Oversize(f"a node has more than {limits.MAX_IDENTITY_RECORDS} identity records")
+    read = [read_identity_record(record) for record in records]
+    if not read or read[0].number != 0:
         raise BadFields("an identity does not begin with its first record")
-    first.envelope.verify(first.key)
-    node_id = NodeId(sha256(records[0]).digest())
-    return Identity(node_id, tuple(records), first.number, first.key, frozenset({first.key}))
+    for record in read:
+        record.envelope.verify(record.key)
+    for before, record in pairwise(read):
+        _check_follows(record, before)
+    return Identity(
+        node_id=NodeId(read[0].hash),
+        records=tuple(records),
+        number=read[-1].number,
+        key=read[-1].key,
+        dids=frozenset(record.key for record in read),
+    )
+
+
+def _check_follows(record: IdentityRecord, before: IdentityRecord) -> None:
+    if record.number != before.number + 1:
+        raise BrokenIdentity("an identity record does not have the number after the one before it")
+    if record.previous != before.hash:
+        raise BrokenIdentity("an identity record names another one before it")
+    if sha256(decode_did(record.key)).digest() != before.next_hash:
+        raise BrokenIdentity("an identity record has another key than was committed to before")
+
+
+def check_continues(shown: Identity, known: Sequence[bytes]) -> None:
+    """Check that what a node shows now goes on from the records it is known by.
+
+    Args:
+        shown: Its records as it shows them now.
+        known: Its records as they were kept, first to newest.
+
+    Raises:
+        OutdatedIdentity: It shows only older ones of them: its key was changed since.
+        ForkedIdentity: It shows other ones: somebody else signs in its name, or it signed twice.
+    """
+    common = min(len(shown.records), len(known))
+    if shown.records[:common] != tuple(known[:common]):
+        raise ForkedIdentity("the node shows other identity records than those it is known by")
+    if common < len(known):
+        raise OutdatedIdentity("the node shows older identity records than those it is known by")
 
 
 def sign_status_card(key: SignKey, card: StatusCard) -> bytes:

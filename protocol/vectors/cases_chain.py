@@ -25,7 +25,7 @@ from nacl.bindings import (
     crypto_core_ed25519_scalar_reduce,
     crypto_scalarmult_ed25519_base_noclamp,
 )
-from vectorfile import NOW, Vector, fixed, payload_of, signed_part, with_fields
+from vectorfile import NOW, Vector, fixed, fixed_key, payload_of, signed_part, with_fields
 
 from undisc_protocol import limits
 from undisc_protocol.dagcbor import Cid, Value
@@ -49,6 +49,7 @@ from undisc_protocol.errors import (
     WrongAudience,
     WrongSubject,
 )
+from undisc_protocol.identity import commitment, sign_identity_record
 from undisc_protocol.keys import SignKey
 
 _SKEW = limits.CLOCK_SKEW
@@ -72,6 +73,7 @@ def cases() -> Iterator[Vector]:
     yield from _times()
     yield from _proofs()
     yield from _alignment()
+    yield from _successors()
     yield from _commands()
     yield from _arguments()
     yield from _standing()
@@ -102,13 +104,16 @@ def _chain(
     *proofs: bytes,
     now: int = NOW,
     what: str = "chain",
+    own: str = HOLDER.did,
+    asker: tuple[bytes, ...] = (),
     results: dict[str, str] | None = None,
     standing: dict[str, str] | None = None,
 ) -> Vector:
+    shown = {f"asker-{place}": record for place, record in enumerate(asker)}
     return Vector(
         section="4.4", row=row, name=name, what=what, expect=error, comment=comment,
-        headers={"now": str(now), "own": HOLDER.did, **(standing or {})},
-        parts={"invocation": invocation, **_named(proofs)}, results=results or {},
+        headers={"now": str(now), "own": own, **(standing or {})},
+        parts={"invocation": invocation, **_named(proofs), **shown}, results=results or {},
     )  # fmt: skip
 
 
@@ -294,6 +299,45 @@ def _alignment() -> Iterator[Vector]:
     stolen = _asked(GRANT, SHARE, key=STRANGER)
     yield _chain("R09", "stolen", BrokenChain, "the proofs of another, signed by a stranger",
         stolen, GRANT, SHARE,
+    )  # fmt: skip
+
+
+def _successors() -> Iterator[Vector]:
+    """Permissions that were given to, or by, a key that was replaced since."""
+    later, thief = fixed_key("recipient recovery"), fixed_key("recipient thief")
+    first = sign_identity_record(RECIPIENT, next_hash=commitment(later), issued=NOW - 1000)
+    second = sign_identity_record(later, next_hash=fixed("far"), issued=NOW - 10, previous=first)
+    both = (first, second)
+
+    def by(key: SignKey, *proofs: bytes) -> bytes:
+        return _asked(*proofs, key=key)
+
+    yield _chain("A8", "asker-share", None, "a share to the asker's former key",
+        by(later, GRANT, SHARE), GRANT, SHARE, asker=both, results={"by": RECIPIENT.did},
+    )  # fmt: skip
+    yield _chain("A8", "asker-grant", None, "a direct grant to the asker's former key",
+        by(later, DIRECT), DIRECT, asker=both, results={"by": RECIPIENT.did},
+    )  # fmt: skip
+    yield _chain("A8", "asker-unchanged", None, "an asker that has had one key",
+        INVOCATION, GRANT, SHARE, asker=(first,), results={"by": RECIPIENT.did},
+    )  # fmt: skip
+    yield _chain("A8", "holder", None, "asked of the holder's new key, about its former one",
+        _asked(GRANT, SHARE, aud=STRANGER.did), GRANT, SHARE, own=f"{HOLDER.did} {STRANGER.did}",
+    )  # fmt: skip
+    yield _chain("R09", "former-key", BrokenChain, "signed by the key that was replaced",
+        INVOCATION, GRANT, SHARE, asker=both,
+    )  # fmt: skip
+    yield _chain("R09", "successor-unknown", BrokenChain,
+        "signed by a later key, without the records that say so", by(later, GRANT, SHARE),
+        GRANT, SHARE, asker=(first,),
+    )  # fmt: skip
+    strange = sign_identity_record(thief, next_hash=fixed("far"), issued=NOW)
+    yield _chain("R09", "other-asker", BrokenChain, "the proofs of another, used by a node",
+        by(thief, GRANT, SHARE), GRANT, SHARE, asker=(strange,),
+    )  # fmt: skip
+    told = _asked(GRANT, SHARE, key=later, args={"by": later.did})
+    yield _chain("R12", "successor", OutsidePolicy, "names the new key as user, not the audience",
+        told, GRANT, SHARE, asker=both,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from material import (
     STRANGER,
     STRANGER_KEY,
     flipped,
+    successor_of,
     to_asker,
     to_holder,
 )
@@ -33,6 +34,7 @@ from undisc_protocol.errors import (
     BadFields,
     BadKey,
     BadSignature,
+    BrokenIdentity,
     Busy,
     CannotOpen,
     Expired,
@@ -150,6 +152,14 @@ def _requests() -> Iterator[Vector]:
     yield case("A1", "request", None, "a first request", _BODY)
     have = [fixed("b", 16), fixed("a", 16)]
     yield case("A2", "have", None, "two objects are there already", _request(have), have=2)
+    later, succeeded = successor_of("asker")
+    yield case("A4", "second-key", None, "an asker that has replaced its key",
+               to_holder(with_fields(_SIGNED, later, records=succeeded.records)))  # fmt: skip
+    yield wrong("R06", "former-key", "signed by the key that was replaced", BadSignature,
+                records=succeeded.records)  # fmt: skip
+    gap = [*ASKER.records, ASKER.records[0]]
+    yield wrong("R11", "records", "records that do not follow one another", BrokenIdentity,
+                records=gap)  # fmt: skip
     skew = limits.CLOCK_SKEW
     end = NOW + limits.REQUEST_LIFETIME
     yield case("A3", "early", None, "the asker's clock is a minute ahead", _BODY, NOW - skew)

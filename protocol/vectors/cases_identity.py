@@ -15,20 +15,24 @@ from undisc_protocol.errors import (
     BadFields,
     BadKey,
     BadSignature,
+    BrokenIdentity,
     Expired,
+    ForkedIdentity,
     LifetimeTooLong,
     NotYetValid,
+    OutdatedIdentity,
     Oversize,
     RemoteProtocolError,
 )
 from undisc_protocol.identity import (
     NodeId,
     StatusCard,
+    commitment,
     node_document,
     sign_identity_record,
     sign_status_card,
 )
-from undisc_protocol.keys import box_key
+from undisc_protocol.keys import SignKey, box_key
 from undisc_protocol.tree import Checkpoint
 
 _KEY = fixed_key("node")
@@ -36,6 +40,11 @@ _OTHER = fixed_key("other node")
 _NEXT = sha256(fixed_key("recovery").public).digest()
 _RECORD = sign_identity_record(_KEY, next_hash=_NEXT, issued=NOW - 1000)
 _NODE = NodeId(sha256(_RECORD).digest())
+_RECOVERY = fixed_key("recovery")
+_LATER = fixed_key("later recovery")
+_SECOND = sign_identity_record(
+    _RECOVERY, next_hash=commitment(_LATER), issued=NOW - 500, previous=_RECORD
+)
 _CARD = StatusCard(
     node_id=_NODE,
     number=0,
@@ -97,7 +106,6 @@ def _records() -> Iterator[Vector]:
     yield _record("R04", "orphan", BadFields, "a second record without a hash of the first", orphan)
     second = with_fields(_RECORD, _KEY, n=1, prev=sha256(_RECORD).digest())
     yield _record("R05", "second-alone", BadFields, "a chain that begins with record 1", second)
-    yield _record("R05", "two", BadFields, "two records; this version knows one", _RECORD, second)
     yield _record("R05", "none", BadFields, "no record")
     tag, payload = envelope.TAG_IDENTITY, {
         "n": 0, "key": _KEY.did, "next": _NEXT, "prev": None, "iat": NOW,
@@ -106,6 +114,91 @@ def _records() -> Iterator[Vector]:
     yield _record(
         "R06", "other-signer", BadSignature, "signed by another key than it names", stolen
     )
+    yield from _chains()
+    yield from _continuations()
+
+
+def _chains() -> Iterator[Vector]:
+    third = sign_identity_record(
+        _LATER, next_hash=fixed("third"), issued=NOW - 400, previous=_SECOND
+    )
+
+    def good(name: str, comment: str, key: SignKey, *records: bytes) -> Vector:
+        found = {"node": _NODE.hex(), "did": key.did}
+        return replace(_record("A2", name, None, comment, *records), results=found)
+
+    yield good("two", "the key was replaced once", _RECOVERY, _RECORD, _SECOND)
+    yield good("three", "the key was replaced twice", _LATER, _RECORD, _SECOND, third)
+    longest, key = _longest()
+    yield good("longest", "32 records", key, *longest)
+    by_first = changed(_SECOND, _KEY, lambda payload: payload)
+    yield _record("R06", "former-signer", BadSignature,
+        "a second record signed by the key of the first", _RECORD, by_first,
+    )  # fmt: skip
+    for name, comment, records in (
+        ("gap", "record 1 is missing", (_RECORD, third)),
+        ("twice", "record 0 comes twice", (_RECORD, _RECORD)),
+        ("swapped", "records 1 and 2 in each other's place", (_RECORD, third, _SECOND)),
+        ("late-number", "record 1 says that it is record 2",
+         (_RECORD, with_fields(_SECOND, _RECOVERY, n=2))),
+    ):  # fmt: skip
+        yield _record("R07", name, BrokenIdentity, comment, *records)
+    same = with_fields(_RECORD, _KEY, n=1, prev=sha256(_RECORD).digest())
+    yield _record("R08", "same-key", BrokenIdentity,
+        "the node key makes the next record for itself", _RECORD, same,
+    )  # fmt: skip
+    thief = with_fields(_SECOND, _OTHER, key=_OTHER.did)
+    yield _record("R08", "thief", BrokenIdentity,
+        "a key to which nothing commits makes the next record", _RECORD, thief,
+    )  # fmt: skip
+    for name, comment, digest in (
+        ("previous", "the hash of another record", sha256(third).digest()),
+        ("previous-signed-part", "the hash of the signed part only",
+         envelope.read(_RECORD, tag=envelope.TAG_IDENTITY, limit=1024).signed_hash),
+    ):  # fmt: skip
+        wrong = with_fields(_SECOND, _RECOVERY, prev=digest)
+        yield _record("R09", name, BrokenIdentity, comment, _RECORD, wrong)
+    yield _record("R10", "many", Oversize, "33 records", *longest, longest[-1])
+
+
+def _longest() -> tuple[list[bytes], SignKey]:
+    """Return a chain that is as long as allowed, and its last key."""
+    records, signer, after = [_RECORD], _KEY, _RECOVERY
+    for number in range(1, limits.MAX_IDENTITY_RECORDS):
+        signer, after = after, fixed_key(f"recovery {number}")
+        made = sign_identity_record(
+            signer, next_hash=commitment(after), issued=NOW - 900 + number, previous=records[-1]
+        )
+        records.append(made)
+    return records, signer
+
+
+def _continuations() -> Iterator[Vector]:
+    other = sign_identity_record(
+        _RECOVERY, next_hash=fixed("elsewhere"), issued=NOW - 500, previous=_RECORD
+    )
+
+    def case(row: str, name: str, error: type[RemoteProtocolError] | None, comment: str,
+             known: tuple[bytes, ...], *records: bytes) -> Vector:  # fmt: skip
+        vector = _record(row, name, error, comment, *records)
+        return replace(
+            vector, what="continued", results={},
+            parts={**vector.parts, **{f"known-{place}": one for place, one in enumerate(known)}},
+        )  # fmt: skip
+
+    yield case("A3", "same", None, "as it is known", (_RECORD, _SECOND), _RECORD, _SECOND)
+    yield case("A3", "longer", None, "the key was replaced since", (_RECORD,), _RECORD, _SECOND)
+    yield case("R11", "shorter", OutdatedIdentity, "the former key, after it was replaced",
+               (_RECORD, _SECOND), _RECORD)  # fmt: skip
+    yield case("R12", "fork", ForkedIdentity, "two records 1", (_RECORD, _SECOND), _RECORD, other)
+    third = sign_identity_record(
+        _LATER, next_hash=fixed("third"), issued=NOW - 400, previous=_SECOND
+    )
+    yield case("R12", "longer-fork", ForkedIdentity, "a longer chain over another record 1",
+               (_RECORD, other), _RECORD, _SECOND, third)  # fmt: skip
+    stranger = sign_identity_record(_OTHER, next_hash=_NEXT, issued=NOW)
+    yield case("R12", "other-node", ForkedIdentity, "the records of another node",
+               (_RECORD,), stranger)  # fmt: skip
 
 
 def _card(
@@ -116,11 +209,13 @@ def _card(
     card: bytes = _SIGNED_CARD,
     *,
     now: int = NOW,
+    records: tuple[bytes, ...] = (_RECORD,),
     results: dict[str, str] | None = None,
 ) -> Vector:
     return Vector(
         section="3.5", row=row, name=name, what="status", expect=error, comment=comment,
-        headers={"now": str(now)}, parts={"record-0": _RECORD, "card": card},
+        headers={"now": str(now)},
+        parts={**{f"record-{place}": one for place, one in enumerate(records)}, "card": card},
         results=results or {},
     )  # fmt: skip
 
@@ -195,6 +290,17 @@ def _cards() -> Iterator[Vector]:
     yield _card("R08", "other-signer", BadSignature, "signed by another node", other)
     yield _card("R09", "other-id", BadFields, "names another node", broken(id=fixed("other")))
     yield _card("R09", "other-number", BadFields, "names another identity record", broken(n=1))
+    both = (_RECORD, _SECOND)
+    yield _card("A4", "second-key", None, "a card of a node that has replaced its key",
+        sign_status_card(_RECOVERY, replace(_CARD, number=1)), records=both,
+        results={"name": _CARD.name},
+    )  # fmt: skip
+    yield _card("R08", "former-key", BadSignature, "signed by the key that was replaced",
+        broken(n=1), records=both,
+    )  # fmt: skip
+    yield _card("R09", "former-number", BadFields, "names the record that was replaced",
+        sign_status_card(_RECOVERY, _CARD), records=both,
+    )  # fmt: skip
 
 
 def _document(
@@ -215,6 +321,14 @@ def _documents() -> Iterator[Vector]:
     yield _document("A1", "plain", None, "one record and a card",
         node_document([_RECORD], _SIGNED_CARD),
         {"node": _NODE.hex(), "name": _CARD.name},
+    )  # fmt: skip
+    later = sign_status_card(_RECOVERY, replace(_CARD, number=1))
+    yield _document("A2", "two", None, "two records and a card",
+        node_document([_RECORD, _SECOND], later),
+        {"node": _NODE.hex(), "name": _CARD.name},
+    )  # fmt: skip
+    yield _document("R03", "former-card", BadSignature, "the card of the key that was replaced",
+        node_document([_RECORD, _SECOND], _SIGNED_CARD),
     )  # fmt: skip
     large = dagcbor.encode({"records": [_RECORD], "card": _SIGNED_CARD, "x": bytes(16_384)})
     yield _document("R01", "large", Oversize, "more than 16,384 bytes", large)

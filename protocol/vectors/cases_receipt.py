@@ -19,12 +19,14 @@ from material import (
     STUDY,
     card_of,
     flipped,
+    successor_of,
     to_holder,
 )
 from vectorfile import NOW, Vector, enveloped, fixed, fixed_key, payload_of, with_fields
 
 from undisc_protocol import limits
 from undisc_protocol.answer import request_hash, sign_answer
+from undisc_protocol.boxes import box_open
 from undisc_protocol.capability.delegation import Basis, Meta, sign_grant, sign_share
 from undisc_protocol.capability.envelope import TAG_REQUEST
 from undisc_protocol.dagcbor import Cid, Value
@@ -73,7 +75,7 @@ def _receipts() -> Iterator[Vector]:
             headers=headers | ({"fill": str(fill)} if fill else {}),
             parts={"box": bytes(HOLDER_BOX), "body": body},
             results={} if error else {
-                "id": sha256(_RECEIPT).hexdigest(), "sender": ASKER.node_id.hex(),
+                "id": sha256(box_open(HOLDER_BOX, body)).hexdigest(), "sender": ASKER.node_id.hex(),
                 "objects": "3", "size": str(MANIFEST.size),
             },
         )  # fmt: skip
@@ -84,6 +86,11 @@ def _receipts() -> Iterator[Vector]:
 
     yield case("A1", "receipt", None, "three objects were stored", _BODY)
     yield case("A1", "years-later", None, "it is as good as on the first day", _BODY, 2 * NOW)
+    later, succeeded = successor_of("asker")
+    yield case("A1", "second-key", None, "from a recipient that has replaced its key",
+               to_holder(with_fields(_RECEIPT, later, records=succeeded.records)))  # fmt: skip
+    yield wrong("R06", "former-key", "signed by the key that was replaced", BadSignature,
+                records=succeeded.records)  # fmt: skip
     large = limits.MAX_RECEIPT + 1
     yield case("R01", "large", Oversize, "more than 8192 bytes", b"", fill=large)
     yield case("R02", "changed", CannotOpen, "one bit is changed", flipped(_BODY, 100))
@@ -182,6 +189,15 @@ def _offers() -> Iterator[Vector]:
     yield case("A1", "direct", None, "a grant to the recipient", direct)
     yield case("A2", "shared", None, "a grant to a patient, and the patient's share", both,
                proofs=2)  # fmt: skip
+    later, succeeded = successor_of("holder")
+    new = sign_offer(
+        later, holder=succeeded, card=card_of("holder", succeeded=True), proofs=[GRANT],
+        to=ASKER_KEY.did, at=NOW,
+    )  # fmt: skip
+    yield case("A3", "second-key", None, "a grant by the holder's former key, offered by the new",
+               new)  # fmt: skip
+    yield case("R05", "former-key", BadSignature, "signed by the key that was replaced",
+               with_fields(new, HOLDER_KEY))  # fmt: skip
     large = limits.MAX_OFFER + 1
     yield case("R01", "large", Oversize, "more than 16384 bytes", b"", fill=large)
     yield wrong("R01", "many-proofs", "three proofs", Oversize, prf=[grant, share, share])

@@ -35,12 +35,22 @@ def identity_of(label: str) -> Identity:
     return read_identity([record])
 
 
-def card_of(label: str) -> bytes:
-    """Return the signed status card of a node."""
-    identity = identity_of(label)
+def successor_of(label: str) -> tuple[SignKey, Identity]:
+    """Return a node after its key was replaced once: the new key, and both records."""
+    first = identity_of(label)
+    key = fixed_key(f"{label} recovery")
+    second = sign_identity_record(
+        key, next_hash=fixed(f"{label} next"), issued=NOW - 10, previous=first.records[0]
+    )
+    return key, read_identity([*first.records, second])
+
+
+def card_of(label: str, *, succeeded: bool = False) -> bytes:
+    """Return the signed status card of a node, also after its key was replaced."""
+    key, identity = successor_of(label) if succeeded else (fixed_key(label), identity_of(label))
     card = StatusCard(
         node_id=identity.node_id,
-        number=0,
+        number=identity.number,
         seq=NOW * 1000,
         name=f"practice of {label}",
         urls=("https://node.example",),
@@ -49,7 +59,7 @@ def card_of(label: str) -> bytes:
         issued=NOW,
         expires=NOW + limits.STATUS_CARD_LIFETIME,
     )
-    return sign_status_card(fixed_key(label), card)
+    return sign_status_card(key, card)
 
 
 HOLDER_KEY: Final[SignKey] = fixed_key("holder")

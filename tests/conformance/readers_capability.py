@@ -8,6 +8,7 @@ from undisc_protocol.capability.chain import (
 )
 from undisc_protocol.capability.delegation import read_delegation
 from undisc_protocol.capability.invocation import read_invocation
+from undisc_protocol.identity import read_identity
 
 
 def read_one_delegation(vector):
@@ -29,7 +30,13 @@ def _claim(vector):
         _proofs(vector),
         own=vector.headers["own"].split(),
         now=int(vector.headers["now"]),
+        asker=_asker(vector),
     )
+
+
+def _asker(vector):
+    records = [part for name, part in vector.parts.items() if name.startswith("asker-")]
+    return read_identity(records) if records else None
 
 
 def read_chain(vector):

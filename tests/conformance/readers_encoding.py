@@ -5,7 +5,12 @@ from nacl.public import PrivateKey
 from undisc_protocol import dagcbor, keys, link
 from undisc_protocol.capability import envelope
 from undisc_protocol.did import Did, decode_did, fingerprint_words
-from undisc_protocol.identity import read_identity, read_node_document, read_status_card
+from undisc_protocol.identity import (
+    check_continues,
+    read_identity,
+    read_node_document,
+    read_status_card,
+)
 from undisc_protocol.kit import open_kit
 
 
@@ -75,6 +80,12 @@ def read_records(vector):
     return {"node": identity.node_id.hex(), "did": identity.key}
 
 
+def read_continued(vector):
+    known = [part for name, part in vector.parts.items() if name.startswith("known-")]
+    check_continues(read_identity(_records(vector)), known)
+    return {}
+
+
 def _records(vector):
     return [part for name, part in vector.parts.items() if name.startswith("record-")]
 
@@ -117,6 +128,7 @@ READERS = {
     "sealed": open_sealed,
     "link": read_link,
     "identity": read_records,
+    "continued": read_continued,
     "status": read_card,
     "node-document": read_document,
     "kit": read_kit,

@@ -10,7 +10,7 @@
     7  times        nothing too early, too late or too long
     8  proofs       the invocation names exactly these proofs, by CIDs computed here
     9  alignment    grant by the subject; share by the grant's audience, and not for longer;
-                    invocation by the last audience
+                    invocation by the last audience, or by the key that succeeded it
     10 command      each command lies within the one above it, segment by segment
     11 arguments    the study and series of the policies, by their user
     12 standing     the holder's own rows: `check_standing`
@@ -46,6 +46,7 @@ from undisc_protocol.errors import (
     WrongAudience,
     WrongSubject,
 )
+from undisc_protocol.identity import Identity
 from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
 
 
@@ -181,7 +182,12 @@ class Standing:
 
 
 def verify_chain(
-    invocation: bytes, proofs: Sequence[bytes], *, own: Collection[Did], now: int
+    invocation: bytes,
+    proofs: Sequence[bytes],
+    *,
+    own: Collection[Did],
+    now: int,
+    asker: Identity | None = None,
 ) -> Claim:
     """Verify a request: steps 1 to 11.
 
@@ -190,6 +196,8 @@ def verify_chain(
         proofs: The grant, or the grant and the share, as received.
         own: Every DID the holder has had.
         now: The time now, seconds since 1970.
+        asker: The node whose request it came in: under its current key it uses what was given to
+            its former ones. None if no node asks.
 
     Raises:
         RemoteProtocolError: The leaf that SPEC.md §4.4 names for the failing step.
@@ -211,7 +219,7 @@ def verify_chain(
     _check_times(permission, now)  # step 7
     _check_named(asked, permission)  # step 8
     _check_alignment(permission)  # step 9
-    if asked.issuer != permission.audience:
+    if asked.issuer != _user(permission, asker):
         raise BrokenChain("an invocation is not signed by the audience of its last proof")
     _check_commands(permission)  # step 10
     if not _covers(permission.command, asked.command):
@@ -349,6 +357,13 @@ def _check_alignment(permission: Permission) -> None:
         raise BrokenChain("the second proof is not a share by the audience of the grant")
     if permission.expires > grant.expires:
         raise LifetimeTooLong("a share ends after its grant")
+
+
+def _user(permission: Permission, asker: Identity | None) -> Did:
+    """Return the one key that may use a permission: nothing new is signed by a former key."""
+    if asker is not None and permission.audience in asker.dids:
+        return asker.key
+    return permission.audience
 
 
 def _check_commands(permission: Permission) -> None:

@@ -97,7 +97,7 @@ def sign_invocation(
     """Sign an invocation.
 
     Args:
-        key: The key that the last proof names as its audience.
+        key: The key that the last proof names as its audience, or the one that succeeded it.
         audience: The current DID of the node that is asked.
         subject: `sub` of the proofs.
         command: `/img/read` or `/img/view`.

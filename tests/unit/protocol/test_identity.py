@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from itertools import pairwise
 
 import pytest
 
@@ -9,6 +10,7 @@ from support.parties import HOLDER, NOW, STRANGER, label
 from undisc_protocol import limits
 from undisc_protocol.errors import BadSignature, Expired, LocalProtocolError
 from undisc_protocol.identity import (
+    commitment,
     node_document,
     read_card,
     read_identity,
@@ -18,6 +20,7 @@ from undisc_protocol.identity import (
     sign_identity_record,
     sign_status_card,
 )
+from undisc_protocol.keys import SignKey
 
 CARD = read_card(HOLDER.card)
 
@@ -87,3 +90,39 @@ def test_a_copied_record_does_not_make_another_node():
     forged = sign_status_card(STRANGER.key, CARD)
     with pytest.raises(BadSignature):
         read_status_card(forged, identity=copied, now=NOW)
+
+
+def test_only_the_key_that_was_committed_to_makes_the_next_record():
+    """A stolen node key is of no use for the next record, and a record cannot be skipped."""
+    next_key = SignKey.from_seed(label("the recovery key"))
+    first = sign_identity_record(HOLDER.key, next_hash=commitment(next_key), issued=NOW)
+    for thief in (HOLDER.key, STRANGER.key):
+        with pytest.raises(LocalProtocolError):
+            sign_identity_record(thief, next_hash=label("x"), issued=NOW, previous=first)
+    second = sign_identity_record(next_key, next_hash=label("x"), issued=NOW + 9, previous=first)
+    identity = read_identity([first, second])
+    assert (identity.number, identity.key) == (1, next_key.did)
+    assert identity.dids == {HOLDER.key.did, next_key.did}
+    assert identity.node_id == sha256(first).digest()
+
+
+def test_a_chain_ends_at_its_bound():
+    """The 33rd record would be refused everywhere, so it is not signed."""
+    seeds = [label(f"seed {number}") for number in range(limits.MAX_IDENTITY_RECORDS + 2)]
+    keys = [SignKey.from_seed(seed) for seed in seeds]
+    records = []
+    for key, after in pairwise(keys[:-1]):
+        previous = records[-1] if records else None
+        next_hash = commitment(after)
+        records.append(
+            sign_identity_record(key, next_hash=next_hash, issued=NOW, previous=previous)
+        )
+    assert read_identity(records).number == limits.MAX_IDENTITY_RECORDS - 1
+    with pytest.raises(LocalProtocolError):
+        sign_identity_record(keys[-2], next_hash=label("x"), issued=NOW, previous=records[-1])
+
+
+def test_a_card_of_a_later_key_outranks_every_earlier_card():
+    """A thief with the former key may sign cards of the far future: they count for nothing."""
+    thieves = replace(CARD, seq=CARD.seq + 10**9)
+    assert replace(CARD, number=1).rank > thieves.rank > CARD.rank

@@ -132,7 +132,7 @@ def test_a_request_that_lives_too_long_is_refused_on_both_sides():
         ("from", bytes(31), BadFields),
         ("to", "text", BadFields),
         ("records", [], BadFields),
-        ("records", [b"", b""], BadFields),
+        ("records", [b"", b""], Malformed),
         ("records", [bytes(limits.MAX_IDENTITY_RECORD + 1)], Oversize),
         ("inv", b"", BadFields),
         ("inv", bytes(limits.MAX_TOKEN + 1), BadFields),
