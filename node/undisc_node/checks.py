@@ -118,15 +118,15 @@ def _identity(_home: Path, keys: homes.HomeKeys) -> Iterator[Finding]:
         yield Finding(
             "identity",
             "fail",
-            f"the identity record cannot be read: {problem}",
-            "restore identity-0 from a backup",
+            f"the identity records cannot be read: {problem}",
+            "restore the files identity-* from a backup",
         )
         return
     if SignKey.from_seed(keys.node_seed).did != identity.key:
         yield Finding(
             "identity",
             "fail",
-            "the node key is not the one in the identity record",
+            "the node key is not the one in the newest identity record",
             "restore the keys directory that belongs to this home",
         )
         return

@@ -1,8 +1,16 @@
-"""A node is founded: keys are made, the recovery kit leaves the machine, a home appears.
+"""A node is founded, or its key is replaced: keys are made, and a recovery kit leaves the machine.
+
+    found(home, name, urls, demo, kit_path, passphrase)         a new node in a new home
+    read_kit(path, passphrase)                                  what a kit holds
+    succeed(kit, records, name, kit_path, passphrase, …)        the next key of an existing node
 
 The recovery key exists only here and in the kit; only the hash of its public half stays, in the
-first identity record. The kit is written, and durable, before the home: a node whose kit could not
-be written is not made.
+newest identity record. The kit is written, and durable, before the home: a node whose kit could not
+be written is not made. `succeed` is the one act behind restore, rotation and recovery from theft:
+the key in the kit becomes the node key, and a new kit takes the old one's place. It writes nothing
+but the new kit; the caller puts seed and records into a home, and only then may the node start.
+One kit makes one record: two records made from it are a fork, over which every peer stops trusting
+the node. So a restore that is only tried out must not call it.
 """
 
 from __future__ import annotations
@@ -10,17 +18,24 @@ from __future__ import annotations
 import os
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from undisc_node.clocks import SystemEntropy
 from undisc_node.services.errors import Conflict, Invalid, Refused
+from undisc_node.services.ports import Clock, Entropy
 from undisc_node.storage import home as homes
 from undisc_protocol import keys, limits
 from undisc_protocol.did import fingerprint_words
 from undisc_protocol.errors import CannotOpen, ProtocolError
-from undisc_protocol.identity import read_identity, read_identity_record, sign_identity_record
+from undisc_protocol.identity import (
+    Identity,
+    commitment,
+    read_identity,
+    read_identity_record,
+    sign_identity_record,
+)
 from undisc_protocol.kit import Kit, make_kit, open_kit
 
 SHORTEST_PASSPHRASE = 10  # characters; Argon2id makes each guess cost a quarter of a gigabyte
@@ -38,6 +53,26 @@ class Founded:
 
     id: bytes
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """The next key of a node: what goes into its home.
+
+    Attributes:
+        node_seed: Seed of the new node key, 32 bytes: `keys/node-key`.
+        key_encryption_key: As before, 32 bytes.
+        records: All identity records, the new one last: `identity-0`, `identity-1`…
+        identity: The same, verified.
+    """
+
+    node_seed: bytes
+    key_encryption_key: bytes
+    records: tuple[bytes, ...]
+    identity: Identity
+
+    def __repr__(self) -> str:
+        return f"Succession(number={self.identity.number})"
 
 
 def found(
@@ -59,11 +94,7 @@ def found(
     """
     if not 1 <= len(name.strip()) <= limits.MAX_NODE_NAME or not name.isprintable():
         raise Invalid(f"a name has 1 to {limits.MAX_NODE_NAME} printable characters")
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise Invalid(
-            f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters",
-            hint="five or more random words are easy to keep and hard to guess",
-        )
+    _check_passphrase(passphrase)
     if home.exists() and any(home.iterdir()):
         raise Conflict(
             f"{home} is not empty",
@@ -74,35 +105,138 @@ def found(
     node_seed, recovery_seed, wrapping_key = (os.urandom(keys.KEY_SIZE) for _ in range(3))
     record = sign_identity_record(
         keys.SignKey.from_seed(node_seed),
-        next_hash=sha256(keys.SignKey.from_seed(recovery_seed).public).digest(),
+        next_hash=commitment(keys.SignKey.from_seed(recovery_seed)),
         issued=int(time.time()),
     )
     identity = read_identity([record])
-    words = fingerprint_words(identity.node_id)
-    text = make_kit(
+    _write_kit(
+        kit_path,
         Kit(node_id=identity.node_id, recovery_seed=recovery_seed, key_encryption_key=wrapping_key),
         name=name.strip(),
         passphrase=passphrase,
-        salt=os.urandom(keys.KIT_SALT),
-        nonce=os.urandom(keys.SEAL_NONCE),
+        entropy=SystemEntropy(),
     )
-    try:
-        homes.write_durably(kit_path, text.encode())
-    except FileExistsError:
-        raise Conflict(
-            f"{kit_path} exists already, and a recovery kit is never overwritten",
-            hint="choose another place for the kit",
-        ) from None
     homes.create_home(
         home,
         node_seed=node_seed,
         key_encryption_key=wrapping_key,
-        record=record,
+        records=[record],
         demo=demo,
         settings=_settings_text(name.strip(), urls),
         entropy=SystemEntropy(),
     )
-    return Founded(identity.node_id, words)
+    return Founded(identity.node_id, fingerprint_words(identity.node_id))
+
+
+def succeed(
+    kit: Kit,
+    records: Sequence[bytes],
+    *,
+    name: str,
+    kit_path: Path,
+    passphrase: str,
+    clock: Clock,
+    entropy: Entropy,
+) -> Succession:
+    """Make the next identity record of a node from its recovery kit, and write the next kit.
+
+    Args:
+        kit: What the newest kit holds; see `read_kit`.
+        records: The node's identity records, first to current, as in a backup.
+        name: The practice's name, for the new kit's page.
+        kit_path: Where to write the new kit; must not exist.
+        passphrase: Protects the new kit.
+        clock: Time of the new record.
+        entropy: The new recovery key.
+
+    Returns:
+        What goes into the home. The new kit is on the disk when this returns.
+
+    Raises:
+        Invalid: The records cannot be read, or the passphrase cannot be used.
+        Refused: The kit belongs to another node, was used before, or is newer than the records.
+        Conflict: The new kit's file exists already, or the node has had as many keys as allowed.
+    """
+    _check_passphrase(passphrase)
+    try:
+        before = read_identity(records)
+    except ProtocolError as problem:
+        raise Invalid(
+            f"the identity records cannot be used: {problem}",
+            code="bad_identity",
+            hint="use the files identity-* of the newest backup",
+        ) from None
+    _check_kit_fits(kit, before)
+    if before.number + 1 >= limits.MAX_IDENTITY_RECORDS:
+        raise Conflict(
+            f"the node has had {limits.MAX_IDENTITY_RECORDS} keys, and cannot have another",
+            code="keys_used_up",
+            hint="found a new node and pair it with the peers again",
+        )
+    recovery_seed = entropy.random(keys.KEY_SIZE)
+    record = sign_identity_record(
+        keys.SignKey.from_seed(kit.recovery_seed),
+        next_hash=commitment(keys.SignKey.from_seed(recovery_seed)),
+        issued=clock.now_ms() // 1000,
+        previous=before.records[-1],
+    )
+    identity = read_identity([*before.records, record])
+    _write_kit(
+        kit_path,
+        Kit(identity.node_id, recovery_seed, kit.key_encryption_key),
+        name=name,
+        passphrase=passphrase,
+        entropy=entropy,
+    )
+    return Succession(kit.recovery_seed, kit.key_encryption_key, identity.records, identity)
+
+
+def _check_kit_fits(kit: Kit, identity: Identity) -> None:
+    """Refuse a kit whose key is not the one that comes next."""
+    if kit.node_id != identity.node_id:
+        raise Refused(
+            "this recovery kit belongs to another node",
+            code="wrong_kit",
+            hint="look for the kit whose page shows the words of this node",
+        )
+    recovery = keys.SignKey.from_seed(kit.recovery_seed)
+    if recovery.did in identity.dids:
+        raise Refused(
+            "this recovery kit was used before, and each is good for once",
+            code="kit_used",
+            hint="use the kit that was written when this one was used",
+        )
+    if commitment(recovery) != read_identity_record(identity.records[-1]).next_hash:
+        raise Refused(
+            "the recovery key in this kit is not the one the node committed to",
+            code="wrong_kit",
+            hint="use the identity records that are as new as the kit: those of a newer backup",
+        )
+
+
+def _check_passphrase(passphrase: str) -> None:
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise Invalid(
+            f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters",
+            hint="five or more random words are easy to keep and hard to guess",
+        )
+
+
+def _write_kit(path: Path, kit: Kit, *, name: str, passphrase: str, entropy: Entropy) -> None:
+    text = make_kit(
+        kit,
+        name=name,
+        passphrase=passphrase,
+        salt=entropy.random(keys.KIT_SALT),
+        nonce=entropy.random(keys.SEAL_NONCE),
+    )
+    try:
+        homes.write_durably(path, text.encode())
+    except FileExistsError:
+        raise Conflict(
+            f"{path} exists already, and a recovery kit is never overwritten",
+            hint="choose another place for the kit",
+        ) from None
 
 
 def _quoted(text: str) -> str:
@@ -131,17 +265,16 @@ ae_title = "UNDISC"
     return text
 
 
-def verify_kit(home: Path, path: Path, passphrase: str) -> None:
-    """Read a recovery kit back and compare it with the home it was made for.
+def read_kit(path: Path, passphrase: str) -> Kit:
+    """Read a recovery kit from a file.
 
     Raises:
         Invalid: The file is no kit.
-        Refused: The passphrase is wrong, or the kit belongs to another node.
+        Refused: The passphrase is wrong.
     """
-    here = homes.read_home(home)
     try:
         raw = path.read_bytes()[: _MAX_KIT + 1]
-        opened = open_kit(raw.decode(), passphrase)
+        return open_kit(raw.decode(), passphrase)
     except CannotOpen:
         raise Refused(
             "the passphrase does not open this recovery kit",
@@ -154,15 +287,22 @@ def verify_kit(home: Path, path: Path, passphrase: str) -> None:
             code="not_a_kit",
             hint="the file was cut or changed; use another copy",
         ) from None
-    identity = read_identity(here.records)
-    recovery = sha256(keys.SignKey.from_seed(opened.recovery_seed).public).digest()
-    belongs = opened.node_id == identity.node_id
-    if not belongs or opened.key_encryption_key != here.key_encryption_key:
+
+
+def verify_kit(home: Path, path: Path, passphrase: str) -> None:
+    """Read a recovery kit back and compare it with the home it was made for.
+
+    Raises:
+        Invalid: The file is no kit.
+        Refused: The passphrase is wrong, or the kit belongs to another node or another key.
+    """
+    here = homes.read_home(home)
+    opened = read_kit(path, passphrase)
+    _check_kit_fits(opened, read_identity(here.records))
+    if opened.key_encryption_key != here.key_encryption_key:
         raise Refused(
             "this recovery kit belongs to another node",
             code="wrong_kit",
             hint="look for the kit that shows this node's words: undisc status",
         )
-    if recovery != read_identity_record(here.records[-1]).next_hash:
-        raise Refused("the recovery key in this kit is not the one the node committed to")
     homes.mark_kit_verified(home, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))

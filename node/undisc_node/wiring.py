@@ -101,9 +101,9 @@ def own_identity(settings: Settings, keys: homes.HomeKeys) -> OwnIdentity:
     key = SignKey.from_seed(keys.node_seed)
     if key.did != identity.key:
         raise Invalid(
-            "the node key is not the one in the identity record",
+            "the node key is not the one in the newest identity record",
             code="wrong_key",
-            hint="restore the keys directory that belongs to this home",
+            hint="restore the keys directory and the files identity-* that belong together",
         )
     return OwnIdentity(
         key=key,

@@ -1,12 +1,12 @@
 """The home of a node on disk: its directories and its key files.
 
     undisc.toml          settings
-    identity-0           first identity record (public)
+    identity-0, -1, …    identity records, first to current (public)
     demo                 present on nodes made for demonstrations
     keys/                0700; node-key, key-encryption-key (0600, hex), kit-verified
     keyring.sqlite3, catalog.sqlite3, packs/, staging/, admin.sock
 
-Keys are written once, at `init`, and never by a running node. A home is made in a temporary
+Keys are written once, at `init` or restore, never by a running node. A home is made in a temporary
 directory beside it and renamed, so there is never half a home.
 """
 
@@ -15,7 +15,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ from undisc_protocol.keys import KEY_SIZE
 NODE_KEY: Final = "node-key"
 KEY_ENCRYPTION_KEY: Final = "key-encryption-key"
 KIT_VERIFIED: Final = "kit-verified"
-IDENTITY: Final = "identity-0"
+IDENTITY: Final = "identity-0"  # also what a running node locks, whatever its current record is
+_IDENTITY_FILE: Final = re.compile(r"identity-(0|[1-9][0-9]?)")
 DEMO: Final = "demo"
 _DEMO_TEXT: Final = "This node was made for demonstrations and holds no real patient's images.\n"
 
@@ -118,7 +120,7 @@ def create_home(
     *,
     node_seed: bytes,
     key_encryption_key: bytes,
-    record: bytes,
+    records: Sequence[bytes],
     demo: bool,
     settings: str,
     entropy: Entropy,
@@ -129,7 +131,7 @@ def create_home(
         home: Where; must not exist, or be an empty directory.
         node_seed: Seed of the node key, 32 bytes.
         key_encryption_key: 32 bytes.
-        record: The first identity record.
+        records: Identity records, first to current.
         demo: Whether the node is for demonstrations only.
         settings: Text of `undisc.toml`.
         entropy: Names the origin of the log.
@@ -154,7 +156,7 @@ def create_home(
         write_durably(
             draft / "keys" / KEY_ENCRYPTION_KEY, key_encryption_key.hex().encode() + b"\n"
         )
-        write_durably(draft / IDENTITY, record)
+        write_identity(draft, records)
         write_durably(draft / "undisc.toml", settings.encode(), 0o600)
         if demo:
             write_durably(draft / DEMO, _DEMO_TEXT.encode())
@@ -171,21 +173,60 @@ def create_home(
         sync_directory(home.parent)
 
 
+def write_identity(home: Path, records: Sequence[bytes]) -> None:
+    """Write those identity records that a home does not have yet, each durably.
+
+    Args:
+        home: The home; it has none, or the first ones of these.
+        records: Identity records, first to current.
+
+    Raises:
+        Conflict: It has another record, or more of them.
+        Unavailable: The disk does not take it.
+    """
+    with _clear_errors(home):
+        known = _identity_files(home)
+        if known != tuple(records[: len(known)]):
+            raise Conflict(
+                f"{home} holds other identity records",
+                code="other_identity",
+                hint="this home belongs to another node, or to a later key of this one",
+            )
+        for number in range(len(known), len(records)):
+            write_durably(home / f"identity-{number}", records[number])
+
+
+def _identity_files(home: Path) -> tuple[bytes, ...]:
+    """Read the identity records that are there, first to current."""
+    found = (_IDENTITY_FILE.fullmatch(path.name) for path in home.iterdir())
+    numbers = sorted(int(match[1]) for match in found if match)
+    if numbers != list(range(len(numbers))):
+        missing = next(number for number in range(len(numbers)) if number not in numbers)
+        raise Invalid(
+            f"the identity record {home / f'identity-{missing}'} is missing",
+            code="identity_gap",
+            hint="restore all files identity-* from the same backup",
+        )
+    return tuple((home / f"identity-{number}").read_bytes() for number in numbers)
+
+
 def read_home(home: Path) -> HomeKeys:
     """Read a node's keys and identity.
 
     Raises:
         NotFound: No node lives there.
-        Invalid: A key file is damaged.
+        Invalid: A key file is damaged, or an identity record is missing.
         Unavailable: A file cannot be read.
     """
     with _clear_errors(home):
         keys = home / "keys"
-        record = (home / IDENTITY).read_bytes()
+        records = _identity_files(home)
+        if not records:
+            raise FileNotFoundError(errno.ENOENT, "no identity record", str(home / IDENTITY))
         return HomeKeys(
             node_seed=_read_key(keys / NODE_KEY),
             key_encryption_key=_read_key(keys / KEY_ENCRYPTION_KEY),
-            records=(record,),
+            records=records,
             demo=(home / DEMO).exists(),
             kit_verified=(keys / KIT_VERIFIED).exists(),
         )
