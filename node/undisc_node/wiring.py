@@ -31,7 +31,6 @@ from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granting
 from undisc_node.services.identity import Cards, OwnIdentity
-from undisc_node.services.model import FetchState
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
 from undisc_node.services.receipts import Receipts
@@ -43,6 +42,7 @@ from undisc_node.services.sharing import Sharing
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
+from undisc_node.services.sweeping import finish, sweep
 from undisc_node.storage import home as homes
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
@@ -250,22 +250,6 @@ def build(settings: Settings) -> Iterator[Node]:
         catalog.close()
 
 
-def sweep(node: Node) -> int:
-    """Erase what a crash left over: packs that no row and no running fetch knows.
-
-    Only while every door is closed: a pack that is being made has no row yet.
-    """
-    with node.catalog.look() as records:
-        keep = {pack.id for pack in records.studies.all_packs()}
-        open_states = (FetchState.RUNNING, FetchState.PAUSED)
-        keep |= {
-            fetch.pack
-            for fetch in records.fetches.list()
-            if fetch.pack is not None and fetch.state in open_states
-        }
-    return node.packs.sweep(frozenset(keep))
-
-
 async def run(node: Node) -> None:
     """Open the doors and work until SIGTERM or SIGINT.
 
@@ -276,7 +260,7 @@ async def run(node: Node) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    swept = await asyncio.to_thread(sweep, node)
+    swept = await asyncio.to_thread(sweep, node.catalog, node.packs)
     if swept:
         log.info("erased %d packs that a crash left unfinished", swept)
     doors = Doors(
@@ -358,6 +342,7 @@ def _tick(node: Node, *, retry: bool) -> None:
             node.fetching.resume_all()
         with node.catalog.change() as records:
             records.tickets.forget_expired(node.clock.now_ms())
+        finish(node.catalog, node.packs)
         node.settling.settle_quiet(int(node.settings.settle_seconds * 1000))
     except ServiceError as problem:
         # The next tick tries again; a full disk must not end the node.

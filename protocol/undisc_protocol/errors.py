@@ -256,6 +256,15 @@ class Locked(RemoteProtocolError):
     status = 403
 
 
+class Suspended(RemoteProtocolError):
+    """The holder came back from a backup and has not confirmed the permission yet."""
+
+    code = "suspended"
+    layer = "standing"
+    status = 503
+    hint = "the other practice must confirm its permissions first; the fetch goes on after that"
+
+
 class Replayed(RemoteProtocolError):
     """This very invocation was used before."""
 

@@ -40,6 +40,7 @@ from undisc_protocol.errors import (
     RemoteFault,
     RemoteProtocolError,
     Replayed,
+    Suspended,
     Unreachable,
     WrongAnswer,
 )
@@ -156,7 +157,7 @@ TABLE: Final[Mapping[tuple[State, Happened], _Row]] = MappingProxyType(
     }
 )
 
-HEALED_BY_TIME: Final = (Unreachable, Busy, RemoteFault, Replayed, BadTicket)
+HEALED_BY_TIME: Final = (Unreachable, Busy, Suspended, RemoteFault, Replayed, BadTicket)
 """Refusals that count as a break; every other one is for good."""
 
 

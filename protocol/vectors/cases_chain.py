@@ -45,6 +45,7 @@ from undisc_protocol.errors import (
     Revoked,
     ShareTooEarly,
     StudyUnavailable,
+    Suspended,
     UnknownRecipient,
     WrongAudience,
     WrongSubject,
@@ -403,6 +404,8 @@ def _standing() -> Iterator[Vector]:
         ("R20", "withdrawn", StudyUnavailable, "the study is unknown, held or withdrawn",
          {"study-active": "no"}),
         ("R21", "protected", Locked, "the protection was not passed", {"unlocked": "no"}),
+        ("R22", "restored", Suspended, "not confirmed since the holder came back from a backup",
+         {"suspended": "yes"}),
     ):  # fmt: skip
         yield _chain(row, name, error, comment, INVOCATION, GRANT, SHARE,
             what="standing", standing=_STANDING | change,

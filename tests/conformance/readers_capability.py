@@ -71,6 +71,7 @@ def read_standing(vector):
             share_revoked=says["share-revoked"],
             study_active=says["study-active"],
             unlocked=says["unlocked"],
+            suspended=says.get("suspended", False),
         ),
         now=int(vector.headers.get("later", vector.headers["now"])),
     )

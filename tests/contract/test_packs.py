@@ -185,16 +185,26 @@ def test_an_erased_pack_is_gone(packs):
     assert packs.objects(neighbour) == kept
 
 
-def test_sweeping_erases_what_nobody_knows(packs):
-    """Leftovers of a crash go, finished or staged; known packs stay."""
-    kept = packs.create(samples.study_header())
-    packs.create(samples.study_header())
-    packs.stage(samples.study_header())
+def test_sweeping_discards_what_was_never_finished(packs):
+    """Leftovers of a crash go, in place or staged; kept and finished packs stay."""
+    kept, finished = packs.create(samples.study_header()), packs.create(samples.study_header())
+    lost, staged = packs.create(samples.study_header()), packs.stage(samples.study_header())
     filling = packs.stage(samples.study_header())
+    packs.finish([finished.id, bytes(16)])
+    assert packs.unfinished() == {kept.id, lost.id, staged.pack, filling.pack}
     assert packs.sweep(frozenset({kept.id, filling.pack})) == 2
-    assert packs.objects(kept) == []
+    assert packs.objects(kept) == packs.objects(finished) == []
     assert packs.resume(filling.pack).objects() == []
+    assert packs.ids() == {kept.id, finished.id, filling.pack}
     assert packs.sweep(frozenset({kept.id, filling.pack})) == 0
+
+
+def test_discarding_removes_a_pack_once(packs):
+    """Again changes nothing."""
+    pack = packs.create(samples.study_header())
+    packs.discard(pack.id)
+    packs.discard(pack.id)
+    assert packs.ids() == packs.unfinished() == frozenset()
 
 
 def test_there_is_room(packs):

@@ -110,7 +110,7 @@ def test_remove_takes_the_packs_too(catalog):
         for one in (study, other):
             records.studies.put(one)
             records.studies.put_pack(samples.pack(one, f"pack of {one.uid}"))
-        records.studies.remove(study.id)
+        records.studies.remove(study.id, 5)
     with catalog.look() as records:
         assert records.studies.get(study.id) is None
         assert [pack.study for pack in records.studies.all_packs()] == [other.id]
@@ -131,7 +131,7 @@ def test_packs_by_role_in_order(catalog):
         assert records.studies.packs(study.id) == [longer, second]
         assert records.studies.packs(study.id, PackRole.WAITING) == [waiting]
         assert records.studies.all_packs() == [longer, waiting, second]
-        records.studies.remove_pack(waiting.id)
+        records.studies.remove_pack(waiting.id, 5)
         assert records.studies.packs(study.id, PackRole.WAITING) == []
 
 

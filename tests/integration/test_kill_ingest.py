@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -216,9 +218,12 @@ def check(node: KillableNode, sources: list[Source], chance: random.Random) -> i
 
 def leave_something(node: KillableNode) -> None:
     """Put into a stopped node's home what a crash can leave: unfinished packs and an upload."""
-    for folder in ("packs", "staging"):
-        if (node.home / folder).is_dir():
-            (node.home / folder / os.urandom(16).hex()).write_bytes(b"undiscP1")
+    with closing(sqlite3.connect(node.home / "keyring.sqlite3")) as keyring, keyring:
+        for folder in ("packs", "staging"):
+            pack = os.urandom(16)
+            (node.home / folder / pack.hex()).write_bytes(b"undiscP1")
+            # A key is made before its file, and noted as finished only after the row.
+            keyring.execute("INSERT INTO study_keys VALUES (?, zeroblob(72), 0)", (pack,))
     (node.home / "staging" / f"{os.urandom(16).hex()}.upload").write_bytes(b"half of an up")
 
 

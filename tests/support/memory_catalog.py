@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -22,10 +22,12 @@ from undisc_node.services.model import (
     PackRole,
     Peer,
     Receipt,
+    Restored,
     Share,
     Study,
     StudyState,
     Ticket,
+    Tombstone,
 )
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier, leaf_hash
@@ -47,6 +49,9 @@ class _Tables:
     invocations: dict[bytes, int] = field(default_factory=dict)
     fetches: dict[bytes, Fetch] = field(default_factory=dict)
     receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
+    restored: list[Restored] = field(default_factory=list)
+    suspended: set[bytes] = field(default_factory=set)
     log: list[LogRow] = field(default_factory=list)
     frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
 
@@ -127,10 +132,10 @@ class _Studies(_Part):
             raise Conflict("another study has this UID")
         self._new.studies[study.id] = study
 
-    def remove(self, study: bytes) -> None:
-        tables = self._new
-        tables.studies.pop(study, None)
-        tables.packs = {key: one for key, one in tables.packs.items() if one.study != study}
+    def remove(self, study: bytes, at_ms: int) -> None:
+        for pack in [one for one in self._new.packs.values() if one.study == study]:
+            self.remove_pack(pack.id, at_ms)
+        self._new.studies.pop(study, None)
 
     def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
         return [one for one in self._now.packs.values() if one.study == study and one.role is role]
@@ -138,11 +143,29 @@ class _Studies(_Part):
     def all_packs(self) -> Sequence[Pack]:
         return list(self._now.packs.values())
 
+    def has_pack(self, pack: bytes) -> bool:
+        return pack in self._now.packs
+
     def put_pack(self, pack: Pack) -> None:
+        if pack.id in self._new.tombstones:
+            raise Conflict("an erased pack cannot come back")
         self._new.packs[pack.id] = pack
 
-    def remove_pack(self, pack: bytes) -> None:
-        self._new.packs.pop(pack, None)
+    def remove_pack(self, pack: bytes, at_ms: int) -> None:
+        removed = self._new.packs.pop(pack, None)
+        if removed is not None:
+            self._new.tombstones[pack] = Tombstone(pack, removed.study, at_ms)
+
+    def tombstones(self) -> Mapping[bytes, Tombstone]:
+        return dict(self._now.tombstones)
+
+    def bury(self, tombstones: Iterable[Tombstone]) -> None:
+        for one in tombstones:
+            if one.pack in self._new.packs:
+                self.remove_pack(one.pack, one.at_ms)
+                if not any(pack.study == one.study for pack in self._new.packs.values()):
+                    self._new.studies.pop(one.study, None)
+            self._new.tombstones.setdefault(one.pack, one)
 
 
 def _search(study: Study) -> str:
@@ -258,6 +281,12 @@ class _Tickets(_Part):
             self._new.tickets[one.hash] = replace(one, expires_ms=at_ms)
         return len(alive)
 
+    def drop_all(self, at_ms: int) -> int:
+        alive = [one for one in self._new.tickets.values() if one.expires_ms > at_ms]
+        for one in alive:
+            self._new.tickets[one.hash] = replace(one, expires_ms=at_ms)
+        return len(alive)
+
     def use_invocation(self, invocation: bytes, expires_ms: int) -> bool:
         if invocation in self._new.invocations:
             return False
@@ -306,11 +335,42 @@ class _Log(_Part):
     def frontier(self) -> Frontier:
         return self._now.frontier
 
+    def restart(self, origin: bytes) -> None:
+        tables = self._new
+        tables.frontier = replace(tables.frontier, origin=origin)
+
     def list(self, *, after: int = -1, limit: int = 1000) -> Sequence[LogRow]:
         return self._now.log[after + 1 : after + 1 + limit]
 
     def newest(self, limit: int) -> Sequence[LogRow]:
         return self._now.log[max(0, len(self._now.log) - limit) :]
+
+
+class _Restored(_Part):
+    def begin(self, restored: Restored) -> int:
+        tables = self._new
+        tables.restored.append(restored)
+        for row in (*tables.grants.values(), *tables.shares.values()):
+            if row.revoked_ms is None:
+                tables.suspended.add(row.id)
+        return len(tables.suspended)
+
+    def latest(self) -> Restored | None:
+        return self._now.restored[-1] if self._now.restored else None
+
+    def suspended(self) -> frozenset[bytes]:
+        return frozenset(self._now.suspended)
+
+    def is_suspended(self, capability: bytes) -> bool:
+        return capability in self._now.suspended
+
+    def confirm(self, at_ms: int) -> None:
+        tables = self._new
+        tables.suspended.clear()
+        tables.restored = [
+            replace(one, confirmed_ms=at_ms) if one.confirmed_ms is None else one
+            for one in tables.restored
+        ]
 
 
 class MemoryRecords:
@@ -324,6 +384,7 @@ class MemoryRecords:
         self.tickets = _Tickets(tables, writable=writable)
         self.fetches = _Fetches(tables, writable=writable)
         self.log = _Log(tables, writable=writable)
+        self.restored = _Restored(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

@@ -8,7 +8,7 @@ only their place in the file is taken up.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -52,6 +52,7 @@ class MemoryPacks:
         self.room = 2**40
         self._entropy = SeededEntropy(seed)
         self._files: dict[bytes, _File] = {}
+        self._finished: set[bytes] = set()
 
     def create(self, header: StudyHeader) -> Pack:
         """Make an empty pack."""
@@ -108,6 +109,22 @@ class MemoryPacks:
         """Forget a pack. Doing it again changes nothing."""
         self._files.pop(pack, None)
 
+    def discard(self, pack: bytes) -> None:
+        """Forget a pack that no row ever named."""
+        self.erase(pack)
+
+    def ids(self) -> frozenset[bytes]:
+        """List every pack."""
+        return frozenset(self._files)
+
+    def unfinished(self) -> frozenset[bytes]:
+        """List packs that are not noted as committed."""
+        return frozenset(self._files.keys() - self._finished)
+
+    def finish(self, packs: Iterable[bytes]) -> None:
+        """Note that the rows of these packs are committed."""
+        self._finished.update(self._files.keys() & set(packs))
+
     def stage(self, header: StudyHeader) -> MemoryIncoming:
         """Begin a pack to be filled from a peer."""
         return self.resume(self._begin(header))
@@ -118,12 +135,12 @@ class MemoryPacks:
             raise NotFound("no such pack is staged")
         file = self._files[pack]
         return MemoryIncoming(
-            pack, file, extend=lambda more: self._extend(file, more), erase=self.erase
+            pack, file, extend=lambda more: self._extend(file, more), discard=self.discard
         )
 
     def sweep(self, keep: frozenset[bytes]) -> int:
-        """Forget every pack that is not in `keep`; return how many."""
-        orphans = self._files.keys() - keep
+        """Forget every pack that was never finished and is not in `keep`; return how many."""
+        orphans = self._files.keys() - self._finished - keep
         for pack in orphans:
             self.erase(pack)
         return len(orphans)
@@ -196,12 +213,12 @@ class MemoryIncoming:
         file: _File,
         *,
         extend: Callable[[bytes], None],
-        erase: Callable[[bytes], None],
+        discard: Callable[[bytes], None],
     ) -> None:
         self.pack = pack
         self._file = file
         self._extend = extend
-        self._erase = erase
+        self._discard = discard
 
     @property
     def header(self) -> StudyHeader:
@@ -271,7 +288,7 @@ class MemoryIncoming:
 
     def discard(self) -> None:
         """Forget the pack."""
-        self._erase(self.pack)
+        self._discard(self.pack)
 
     def _stored(self, object_id: bytes) -> Stored:
         for one in self._file.objects:

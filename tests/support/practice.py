@@ -31,7 +31,7 @@ from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granted, Granting
 from undisc_node.services.identity import Cards, OwnIdentity
-from undisc_node.services.model import Basis, Fetch, FetchState, Study
+from undisc_node.services.model import Basis, Fetch, Study
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import SCOPES, Peering
 from undisc_node.services.ports import Catalog, PeerNetwork, Reply, Source
@@ -44,6 +44,7 @@ from undisc_node.services.sharing import Shared, Sharing
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Stream, Streams
 from undisc_node.services.studies import Studies
+from undisc_node.services.sweeping import sweep
 from undisc_protocol.capability.delegation import COMMAND_READ, sign_share
 from undisc_protocol.identity import read_identity, sign_identity_record
 from undisc_protocol.keys import SignKey, box_key, link_key
@@ -186,14 +187,7 @@ class Practice:
         self.fetching.stop()
         self.catalog, self.packs, self.network = self._lasting
         self.start()
-        with self.catalog.look() as records:
-            keep = {pack.id for pack in records.studies.all_packs()}
-            keep |= {
-                fetch.pack
-                for fetch in records.fetches.list()
-                if fetch.pack and fetch.state in (FetchState.RUNNING, FetchState.PAUSED)
-            }
-        self.packs.sweep(frozenset(keep))
+        sweep(self.catalog, self.packs)
 
     # --- What the network sees ------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ NOTE: Final = (
 _EVENTS: Final[Mapping[str, str]] = {
     "node.started": "The node opened its doors.",
     "node.stopped": "The node was told to stop.",
+    "node.restored": "The node came back from a copy; every permission in it is suspended.",
+    "node.confirmed": "An administrator kept or revoked every suspended permission.",
     "study.begun": "The first image of a study arrived.",
     "study.settled": "Nothing more arrived for the quiet time, or an administrator closed it.",
     "study.held": "A study was stopped for now, by a person or for another patient's identity.",

@@ -106,6 +106,7 @@ class Study:
         created_ms: First instance stored.
         arrived_ms: Latest instance stored.
         settled_ms: When it settled, or None while it grows.
+        kept: Whether it stays when no permission is left.
     """
 
     id: bytes
@@ -125,6 +126,7 @@ class Study:
     created_ms: int
     arrived_ms: int
     settled_ms: int | None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,46 @@ class Pack:
     role: PackRole
     length: int
     index_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A pack that was erased: it must not come back, also not from a backup.
+
+    Attributes:
+        pack: Its id.
+        study: The id of its study.
+        at_ms: When its row was removed.
+    """
+
+    pack: bytes
+    study: bytes
+    at_ms: int
+
+
+class RestoredBy(StrEnum):
+    """How a catalog came back."""
+
+    RESTORE = "restore"
+    REBUILD = "rebuild"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A return of the catalog from a copy; decisions made after the copy are missing in it.
+
+    Attributes:
+        since_ms: When it came back.
+        taken_ms: When the copy was made; 0 when nothing of it is known.
+        how: From what.
+        confirmed_ms: When the administrator had gone through what was suspended, or None.
+    """
+
+    since_ms: int
+    taken_ms: int
+    how: RestoredBy
+    confirmed_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)

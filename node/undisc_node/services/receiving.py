@@ -212,7 +212,7 @@ class Receiving:
                 known = {pack.id for pack in records.studies.all_packs()}
             for pack in packs:
                 if pack not in known:
-                    self._packs.erase(pack)
+                    self._packs.discard(pack)
 
     def _new_study(self, first: Arrival) -> Study:
         facts = first.facts

@@ -16,7 +16,9 @@ from undisc_node.services.errors import Damaged, ServiceError
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import (
     Extent,
+    Grant,
     PeerState,
+    Share,
     Study,
     StudyState,
     Ticket,
@@ -158,10 +160,15 @@ class Serving:
             recipient_revoked=peer is not None and peer.state is PeerState.REVOKED,
             grant_known=grant is not None,
             grant_revoked=grant is not None and grant.revoked_ms is not None,
-            grant_created=grant.created_ms // 1000 if grant else 0,
+            grant_created=_grant_created(records, claim, grant, share),
             share_revoked=share is not None and share.revoked_ms is not None,
             study_active=study is not None and study.state is StudyState.ACTIVE,
             unlocked=True,  # this version makes no protected shares
+            suspended=any(
+                records.restored.is_suspended(one)
+                for one in (claim.grant_id, claim.share_id)
+                if one is not None
+            ),
         )
         check_standing(claim.permission, standing, now=self._now())
         if study is None:
@@ -272,3 +279,16 @@ class Serving:
                 detail={"objects": len(ticket.extents)},
             )
             return records.log.frontier().checkpoint()
+
+
+def _grant_created(records: Records, claim: Claim, grant: Grant | None, share: Share | None) -> int:
+    """Return from when on shares may stand on a grant, seconds.
+
+    A share that is older than the last restore and not in the rows may have been revoked meanwhile;
+    nobody here can know, so it counts as made before its grant.
+    """
+    created_ms = grant.created_ms if grant else 0
+    restored = records.restored.latest()
+    if restored is not None and claim.share_id is not None and share is None:
+        created_ms = max(created_ms, restored.since_ms)
+    return created_ms // 1000

@@ -131,6 +131,7 @@ class Settling:
                 pack = main or self._packs.create(study_header(study))
                 grown, stored = self._packs.append(pack, self._accepted(contents))
                 contents = contents.extended(grown, stored)
+            now_ms = self._clock.now_ms()
             with self._catalog.change() as records:
                 fresh = records.studies.get(study_id) or study
                 released = fresh.reason == HOLD_IDENTITY and fresh.state is StudyState.HELD
@@ -148,7 +149,7 @@ class Settling:
                 if grown is not None:
                     records.studies.put_pack(grown)
                 for pack in waiting:
-                    records.studies.remove_pack(pack.id)
+                    records.studies.remove_pack(pack.id, now_ms)
                 self._journal.note(
                     records,
                     "waiting.accepted" if accept else "waiting.rejected",
@@ -163,7 +164,7 @@ class Settling:
                     updated,
                     replaced=len(contents.superseded) - len(before.superseded),
                     who=auditing.user(actor),
-                    at_ms=self._clock.now_ms(),
+                    at_ms=now_ms,
                 )
             self._contents.forget(study_id)
             for pack in waiting:

@@ -11,7 +11,7 @@ from undisc_node.services.auditing import Journal
 from undisc_node.services.contents import Contents, Located, StudyContents
 from undisc_node.services.errors import Conflict, Invalid, NotFound
 from undisc_node.services.finding import by_prefix
-from undisc_node.services.model import Fetch, Pack, Receipt, Study, StudyState
+from undisc_node.services.model import Fetch, Pack, PackRole, Receipt, Study, StudyState
 from undisc_node.services.ports import Catalog, Clock, Packs, Stored
 
 MAX_REASON = 500  # characters of a reason; fits the log
@@ -206,16 +206,19 @@ class Studies:
     def delete(self, study_id: bytes, actor: str) -> None:
         """Erase a study: its rows go, its keys are destroyed, its packs unlinked. No way back.
 
-        A crash in between leaves packs without rows, which the next start erases.
+        A crash in between leaves tombstones, and the next start erases what they name.
         """
         with self._writing:
             with self._catalog.change() as records:
                 study = records.studies.get(study_id)
                 if study is None:
                     raise NotFound("no such study")
-                packs = [pack.id for pack in records.studies.all_packs() if pack.study == study_id]
-                records.tickets.drop(study=study_id, at_ms=self._clock.now_ms())
-                records.studies.remove(study_id)
+                packs = [
+                    pack.id for role in PackRole for pack in records.studies.packs(study_id, role)
+                ]
+                now_ms = self._clock.now_ms()
+                records.tickets.drop(study=study_id, at_ms=now_ms)
+                records.studies.remove(study_id, now_ms)
                 self._journal.note(
                     records,
                     "study.deleted",

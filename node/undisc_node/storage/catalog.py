@@ -23,6 +23,7 @@ from undisc_node.storage.grants import GrantTable
 from undisc_node.storage.log import LogTable
 from undisc_node.storage.migrations import CATALOG
 from undisc_node.storage.peers import PeerTable
+from undisc_node.storage.restored import RestoredTable
 from undisc_node.storage.session import Session
 from undisc_node.storage.shares import ShareTable
 from undisc_node.storage.studies import StudyTable
@@ -42,6 +43,7 @@ class CatalogRecords:
     tickets: TicketTable
     fetches: FetchTable
     log: LogTable
+    restored: RestoredTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -54,6 +56,7 @@ class CatalogRecords:
             tickets=TicketTable(session),
             fetches=FetchTable(session),
             log=LogTable(session),
+            restored=RestoredTable(session),
         )
 
 
@@ -63,8 +66,8 @@ class SqliteCatalog:
     Args:
         path: `catalog.sqlite3`.
         entropy: Names the log's origin when the catalog is new.
-        create: Make the file when it is missing. Only for a new node: beside an empty catalog, all
-            packs would look like leftovers of a crash and be swept away.
+        create: Make the file when it is missing. Only for a new node: an empty catalog beside old
+            packs would be a node that has forgotten them.
 
     Raises:
         ServiceError: It cannot be opened, or a newer undisc has written to it.

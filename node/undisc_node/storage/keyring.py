@@ -2,13 +2,14 @@
 
 A pack can be read only while its row is here. Erasing a study is deleting the row: it is
 overwritten (`secure_delete`) and no copy stays in the write-ahead log. A row is durable before its
-pack exists, so no pack is ever without a key.
+pack exists, so no pack is ever without a key. Until the catalog has committed the pack, its row is
+marked as unfinished: only such packs are what a crash left over.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -39,6 +40,16 @@ def m0001_study_keys(database: Database) -> None:
     """)
 
 
+@KEYRING()
+def m0002_unfinished_packs(database: Database) -> None:
+    """Whether the catalog has committed a pack; every pack made before this step counts as such."""
+    database.execute("""
+        ALTER TABLE study_keys
+            ADD COLUMN known INTEGER NOT NULL DEFAULT 1 CHECK (known IN (0, 1))
+    """)
+    database.execute("CREATE INDEX study_keys_unfinished ON study_keys (pack) WHERE known = 0")
+
+
 class Keyring:
     """Study keys by pack id; safe to use from many threads.
 
@@ -65,7 +76,7 @@ class Keyring:
         ).conn
 
     def make(self, pack: bytes) -> bytes:
-        """Make the study key of a new pack; durable on return.
+        """Make the study key of a new, unfinished pack; durable on return.
 
         Args:
             pack: The pack's id, 16 bytes, never used before.
@@ -82,7 +93,7 @@ class Keyring:
             bound_to=pack,
             nonce=self._entropy.random(keys.SEAL_NONCE),
         )
-        statement = "INSERT INTO study_keys (pack, wrapped) VALUES (?, ?)"
+        statement = "INSERT INTO study_keys (pack, wrapped, known) VALUES (?, ?, 0)"
         self._locked(lambda: self._connection.execute(statement, (pack, wrapped)))
         return study_key
 
@@ -102,6 +113,19 @@ class Keyring:
             lambda: frozenset(row[0] for row in self._connection.execute(statement))
         )
 
+    def unfinished(self) -> frozenset[bytes]:
+        """List the ids of packs that were begun and are not known to be committed."""
+        statement = "SELECT pack FROM study_keys WHERE known = 0"
+        return self._locked(
+            lambda: frozenset(row[0] for row in self._connection.execute(statement))
+        )
+
+    def finish(self, packs: Iterable[bytes]) -> None:
+        """Note that the catalog has committed these packs; unknown ones change nothing."""
+        statement = "UPDATE study_keys SET known = 1 WHERE pack = ?"
+        values = [(pack,) for pack in packs]
+        self._locked(lambda: self._in_one_change(statement, values))
+
     def destroy(self, pack: bytes) -> None:
         """Delete a pack's study key for good; doing it again changes nothing."""
         self._locked(lambda: self._delete(pack))
@@ -115,6 +139,15 @@ class Keyring:
     def _locked(self, work: Callable[[], _Result]) -> _Result:
         with self._guard, database_faults(self._path):
             return work()
+
+    def _in_one_change(self, statement: str, values: Sequence[tuple[bytes]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(statement, values)
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _unwrap(self, pack: bytes) -> bytes:
         known = self._unwrapped.get(pack)

@@ -69,6 +69,14 @@ class LogTable:
             tuple(nodes[start : start + _HASH] for start in range(0, len(nodes), _HASH)),
         )
 
+    def restart(self, origin: bytes) -> None:
+        """Go on under another origin: what peers saw under the old one may not be here.
+
+        Args:
+            origin: 16 random bytes, never used before.
+        """
+        self._session.write("UPDATE log_head SET origin = ?", (origin,))
+
     def list(self, *, after: int = -1, limit: int = 1000) -> Sequence[LogRow]:
         """List lines behind a number, oldest first."""
         rows = self._session.rows(

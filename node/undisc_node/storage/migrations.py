@@ -247,3 +247,92 @@ def m0005_log(database: Database) -> None:
         CREATE TRIGGER log_head_stays BEFORE DELETE ON log_head
         BEGIN SELECT RAISE(ABORT, 'the head of the log cannot be removed'); END
     """)
+
+
+@CATALOG()
+def m0006_tombstones_and_restored_mode(database: Database) -> None:
+    """What must not come back from a backup, and what waits for confirmation after one.
+
+    Packs erased by an earlier version left no tombstone; their keys are gone all the same.
+    """
+    database.execute("""
+        CREATE TABLE tombstones (
+            pack BLOB NOT NULL PRIMARY KEY CHECK (length(pack) = 16),
+            study BLOB NOT NULL CHECK (length(study) = 16),
+            at_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+    """)
+    database.execute("""
+        CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones
+        BEGIN SELECT RAISE(ABORT, 'a tombstone stays'); END
+    """)
+    database.execute("""
+        CREATE TRIGGER packs_stay_erased BEFORE INSERT ON packs
+        WHEN EXISTS (SELECT 1 FROM tombstones WHERE pack = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'an erased pack cannot come back'); END
+    """)
+    database.execute("""
+        CREATE TABLE restored (
+            since_ms INTEGER NOT NULL PRIMARY KEY,
+            taken_ms INTEGER NOT NULL,
+            how TEXT NOT NULL CHECK (how IN ('restore', 'rebuild', 'rollback')),
+            confirmed_ms INTEGER
+        ) STRICT
+    """)
+    database.execute("""
+        CREATE TABLE suspended (
+            capability BLOB NOT NULL PRIMARY KEY CHECK (length(capability) = 32)
+        ) STRICT, WITHOUT ROWID
+    """)
+    # A new origin may come without a new line: after a restore the log goes on under another name.
+    database.execute("DROP TRIGGER log_head_only_grows")
+    database.execute("""
+        CREATE TRIGGER log_head_only_grows BEFORE UPDATE ON log_head
+        WHEN NEW.one IS NOT OLD.one
+            OR (NEW.origin IS OLD.origin AND NEW.size <= OLD.size)
+            OR (NEW.origin IS NOT OLD.origin
+                AND (NEW.size IS NOT OLD.size OR NEW.nodes IS NOT OLD.nodes))
+        BEGIN SELECT RAISE(ABORT, 'the head of the log only moves forward'); END
+    """)
+
+
+@CATALOG()
+def m0007_a_million_studies(database: Database) -> None:
+    """Look-ups that stay quick however many studies there are, and studies that stay."""
+    database.execute("""
+        ALTER TABLE studies ADD COLUMN kept INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1))
+    """)
+    database.execute("CREATE INDEX studies_by_state ON studies (state)")
+    database.execute("CREATE INDEX studies_waiting ON studies (id) WHERE waiting > 0")
+    # The index of texts has numbers of its own: VACUUM may give the rows of `studies` new ones.
+    database.execute("""
+        CREATE TABLE study_texts (
+            number INTEGER NOT NULL PRIMARY KEY,
+            study BLOB NOT NULL UNIQUE REFERENCES studies (id) ON DELETE CASCADE,
+            search TEXT NOT NULL
+        ) STRICT
+    """)
+    database.execute("""
+        CREATE VIRTUAL TABLE study_search USING fts5 (
+            search, content = 'study_texts', content_rowid = 'number', tokenize = 'trigram'
+        )
+    """)
+    added = "INSERT INTO study_search (rowid, search) VALUES (NEW.number, NEW.search);"
+    removed = """INSERT INTO study_search (study_search, rowid, search)
+        VALUES ('delete', OLD.number, OLD.search);"""
+    for name, when, act in (
+        ("added", "AFTER INSERT", added),
+        ("removed", "AFTER DELETE", removed),
+        ("changed", "AFTER UPDATE OF search", removed + added),
+    ):
+        database.execute(f"CREATE TRIGGER study_texts_{name} {when} ON study_texts BEGIN {act} END")
+    database.execute("""
+        CREATE TRIGGER studies_can_be_found AFTER INSERT ON studies
+        BEGIN INSERT INTO study_texts (study, search) VALUES (NEW.id, NEW.search); END
+    """)
+    database.execute("""
+        CREATE TRIGGER studies_stay_findable AFTER UPDATE OF search ON studies
+        WHEN NEW.search IS NOT OLD.search
+        BEGIN UPDATE study_texts SET search = NEW.search WHERE study = NEW.id; END
+    """)
+    database.execute("INSERT INTO study_texts (study, search) SELECT id, search FROM studies")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from undisc_node.services.model import Pack, PackRole, Patient, Study, StudyState
+from undisc_node.services.model import Pack, PackRole, Patient, Study, StudyState, Tombstone
 from undisc_node.storage.session import Session
 from undisc_node.storage.statements import Columns
 
@@ -15,8 +15,13 @@ _STUDIES = Columns.of(
     "studies",
     "id uid patient_name patient_id patient_issuer birth_date sex study_date study_time accession"
     " description modalities sender instances size waiting state reason created_ms arrived_ms"
-    " settled_ms search",
+    " settled_ms kept search",
 )
+_SHORTEST_INDEXED: Final = 3  # characters; the index of texts knows every run of three
+_FOUND: Final = """id IN (
+    SELECT study FROM study_texts
+    WHERE number IN (SELECT rowid FROM study_search WHERE study_search MATCH ?1)
+)"""
 _PACKS = Columns.of("packs", "id study role length index_at")
 
 
@@ -40,12 +45,16 @@ class StudyTable:
         self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
     ) -> Sequence[Study]:
         """List newest arrival first; `text` matches patient name or id, accession or UID."""
+        wanted = text.casefold()
+        indexed = len(wanted) >= _SHORTEST_INDEXED
+        found = _FOUND if indexed else "(?1 = '' OR instr(search, ?1))"
+        phrase = '"' + wanted.replace('"', '""') + '"'
         rows = self._session.rows(
             _STUDIES.select(
-                "WHERE (?1 = '' OR instr(search, ?1)) AND (?2 IS NULL OR state = ?2)"
+                f"WHERE {found} AND (?2 IS NULL OR state = ?2)"
                 " ORDER BY arrived_ms DESC, rowid DESC LIMIT ?3 OFFSET ?4"
             ),
-            (text.casefold(), state, limit, offset),
+            (phrase if indexed else wanted, state, limit, offset),
         )
         return [_study(row) for row in rows]
 
@@ -60,14 +69,10 @@ class StudyTable:
     def counts(self) -> Mapping[str, int]:
         """Count studies by state, and as `unsettled` and `waiting`."""
         states = self._session.rows("SELECT state, count(*) FROM studies GROUP BY state", ())
-        row = self._session.row(
-            "SELECT count(*) FILTER (WHERE settled_ms IS NULL),"
-            " count(*) FILTER (WHERE waiting > 0) FROM studies",
-            (),
-        )
-        unsettled, waiting = row or (0, 0)
+        unsettled = self._session.row("SELECT count(*) FROM studies WHERE settled_ms IS NULL")
+        waiting = self._session.row("SELECT count(*) FROM studies WHERE waiting > 0")
         none = dict.fromkeys(StudyState, 0)
-        return {**none, **dict(states), "unsettled": unsettled, "waiting": waiting}
+        return {**none, **dict(states), "unsettled": unsettled[0], "waiting": waiting[0]}
 
     def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
         """List studies that have not settled and had no arrival since then, longest quiet first."""
@@ -112,13 +117,16 @@ class StudyTable:
                 study.created_ms,
                 study.arrived_ms,
                 study.settled_ms,
+                study.kept,
                 search,
             ),
         )
 
-    def remove(self, study: bytes) -> None:
-        """Remove the study and its pack rows."""
-        self._session.write("DELETE FROM packs WHERE study = ?", (study,))
+    def remove(self, study: bytes, at_ms: int) -> None:
+        """Remove the study and its pack rows; each pack leaves a tombstone."""
+        for role in PackRole:
+            for pack in self.packs(study, role):
+                self.remove_pack(pack.id, at_ms)
         self._session.write("DELETE FROM studies WHERE id = ?", (study,))
 
     def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
@@ -132,6 +140,10 @@ class StudyTable:
         """List every pack, oldest first."""
         return [_pack(row) for row in self._session.rows(_PACKS.select("ORDER BY rowid"))]
 
+    def has_pack(self, pack: bytes) -> bool:
+        """Tell whether a row names the pack."""
+        return self._session.row("SELECT 1 FROM packs WHERE id = ?", (pack,)) is not None
+
     def put_pack(self, pack: Pack) -> None:
         """Insert or replace by id; at the end of the change its study must exist."""
         self._session.write(
@@ -139,9 +151,35 @@ class StudyTable:
             (pack.id, pack.study, pack.role, pack.length, pack.index_at),
         )
 
-    def remove_pack(self, pack: bytes) -> None:
-        """Remove a pack's row; the file is the pack store's."""
+    def remove_pack(self, pack: bytes, at_ms: int) -> None:
+        """Remove a pack's row, and leave a tombstone; the file is the pack store's."""
+        self._session.write(
+            "INSERT INTO tombstones (pack, study, at_ms) SELECT id, study, ? FROM packs"
+            " WHERE id = ?",
+            (at_ms, pack),
+        )
         self._session.write("DELETE FROM packs WHERE id = ?", (pack,))
+
+    def tombstones(self) -> Mapping[bytes, Tombstone]:
+        """Return every tombstone by pack id."""
+        rows = self._session.rows("SELECT pack, study, at_ms FROM tombstones ORDER BY at_ms")
+        return {row[0]: Tombstone(*row) for row in rows}
+
+    def bury(self, tombstones: Iterable[Tombstone]) -> None:
+        """Take over tombstones kept elsewhere; remove the rows of their packs and empty studies."""
+        for one in tombstones:
+            if self.has_pack(one.pack):
+                self.remove_pack(one.pack, one.at_ms)
+                self._session.write(
+                    "DELETE FROM studies WHERE id = ?1"
+                    " AND NOT EXISTS (SELECT 1 FROM packs WHERE study = ?1)",
+                    (one.study,),
+                )
+            self._session.write(
+                "INSERT INTO tombstones (pack, study, at_ms) VALUES (?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (one.pack, one.study, one.at_ms),
+            )
 
 
 def _study(row: Any) -> Study:
@@ -163,6 +201,7 @@ def _study(row: Any) -> Study:
         created_ms=row[18],
         arrived_ms=row[19],
         settled_ms=row[20],
+        kept=bool(row[21]),
     )
 
 

@@ -99,6 +99,12 @@ class TicketTable:
             (at_ms, grant, share, study, peer),
         )
 
+    def drop_all(self, at_ms: int) -> int:
+        """End every living ticket; return how many."""
+        return self._session.write(
+            "UPDATE tickets SET expires_ms = ?1 WHERE expires_ms > ?1", (at_ms,)
+        )
+
     def use_invocation(self, invocation: bytes, expires_ms: int) -> bool:
         """Mark an invocation as used. False if it was used before, in this or an earlier run."""
         return bool(

@@ -42,6 +42,7 @@ from undisc_protocol.errors import (
     Revoked,
     ShareTooEarly,
     StudyUnavailable,
+    Suspended,
     UnknownRecipient,
     WrongAudience,
     WrongSubject,
@@ -169,6 +170,7 @@ class Standing:
         share_revoked: The share was revoked; also by the link it is for.
         study_active: The study exists and is neither held nor withdrawn.
         unlocked: The share is not protected, or the asker has passed the protection.
+        suspended: The grant or share came back from a backup and was not confirmed since.
     """
 
     recipient_trusted: bool
@@ -179,6 +181,7 @@ class Standing:
     share_revoked: bool
     study_active: bool
     unlocked: bool
+    suspended: bool
 
 
 def verify_chain(
@@ -305,6 +308,8 @@ def check_standing(permission: Permission, standing: Standing, *, now: int) -> N
         raise StudyUnavailable("the study is not available")
     if not standing.unlocked:
         raise Locked("the share is protected")
+    if standing.suspended:
+        raise Suspended("the permission waits for the holder's confirmation")
 
 
 def _read_proofs(proofs: Sequence[bytes]) -> Permission:

@@ -43,6 +43,7 @@ GOOD = Standing(
     share_revoked=False,
     study_active=True,
     unlocked=True,
+    suspended=False,
 )
 
 

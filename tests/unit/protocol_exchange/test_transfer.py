@@ -11,6 +11,7 @@ from undisc_protocol.errors import (
     RemoteFault,
     Replayed,
     Revoked,
+    Suspended,
     Tampered,
     Unreachable,
     WrongAnswer,
@@ -124,7 +125,7 @@ def test_an_object_stored_before_the_break_is_progress():
     assert machine.step(Broken()) == (Wait(2), Ask())
 
 
-@pytest.mark.parametrize("error", [Unreachable, Busy, RemoteFault, Replayed, BadTicket])
+@pytest.mark.parametrize("error", [Unreachable, Busy, Suspended, RemoteFault, Replayed, BadTicket])
 def test_a_refusal_that_time_heals_counts_as_a_break(error):
     for events in (ASKED, MOVING):
         machine, effects = driven(*events, Refused(error("later")))

@@ -49,6 +49,7 @@ def raw(catalog, tmp_path):
         "INSERT INTO log VALUES (1, zeroblob(32), x'00', zeroblob(32))",
         "UPDATE log_head SET size = 0, nodes = x''",
         "UPDATE log_head SET size = 4, origin = zeroblob(16)",
+        "UPDATE log_head SET nodes = x'', origin = zeroblob(16)",
         "DELETE FROM log_head",
         "INSERT INTO log_head VALUES (2, zeroblob(16), 0, x'')",
         "UPDATE studies SET state = 'lost'",

@@ -44,7 +44,7 @@ class StagedPack:
         pool: Lends chunk buffers.
         study_key: The pack's key.
         seal: Seals an encoded object header into a frame.
-        erase: Removes key and file.
+        discard: Removes file and key.
 
     Raises:
         Damaged: The study header does not open.
@@ -59,7 +59,7 @@ class StagedPack:
         pool: BufferPool,
         study_key: bytes,
         seal: Callable[[FrameKind, bytes], bytes],
-        erase: Callable[[bytes], None],
+        discard: Callable[[bytes], None],
     ) -> None:
         self._pack = pack
         self._path = path
@@ -67,7 +67,7 @@ class StagedPack:
         self._pool = pool
         self._study_key = study_key
         self._seal = seal
-        self._erase = erase
+        self._discard = discard
         self._entries: dict[bytes, IndexEntry] = {}
         self._complete: set[bytes] = set()
         self._guard = threading.Lock()
@@ -168,7 +168,7 @@ class StagedPack:
 
     def discard(self) -> None:
         """Remove the file and the study key."""
-        self._erase(self._pack)
+        self._discard(self._pack)
 
     def _receive(
         self,

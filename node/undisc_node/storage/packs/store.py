@@ -3,6 +3,7 @@
 Order of acts, so that a crash at any point loses nothing that was acknowledged:
 
 - key, then file, then the caller's row; erasing goes the other way: row, key, file;
+- a pack that no row ever named is discarded file first, so that its key tells of it until the end;
 - bytes behind the committed length are not there, and the next append cuts them off;
 - a pack has one writer at a time (the caller's duty) and any number of readers.
 """
@@ -10,7 +11,7 @@ Order of acts, so that a crash at any point loses nothing that was acknowledged:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -178,6 +179,12 @@ class PackStore:
         self._cache.forget_beyond(pack, 0)
         self._files.remove(pack)
 
+    def discard(self, pack: bytes) -> None:
+        """Remove a pack that no row ever named: file, then key. Again changes nothing."""
+        self._cache.forget_beyond(pack, 0)
+        self._files.remove(pack)
+        self._keyring.destroy(pack)
+
     def stage(self, header: StudyHeader) -> StagedPack:
         """Begin a pack to be filled from a peer; durable on return."""
         pack, _ = self._begin(header, self._files.staged)
@@ -202,18 +209,32 @@ class PackStore:
             pool=self._pool,
             study_key=self._keyring.get(pack),
             seal=partial(self._seal, pack),
-            erase=self.erase,
+            discard=self.discard,
         )
 
-    def sweep(self, keep: frozenset[bytes]) -> int:
-        """Erase every pack whose id is not in `keep`, file and key; return how many.
+    def ids(self) -> frozenset[bytes]:
+        """List every pack that has a file or a key."""
+        return self._files.names() | self._keyring.packs()
 
-        A key without a file is what a crash leaves between the first two acts of a new pack.
+    def unfinished(self) -> frozenset[bytes]:
+        """List packs that were begun and are not noted as committed."""
+        return self._keyring.unfinished()
+
+    def finish(self, packs: Iterable[bytes]) -> None:
+        """Note that the rows of these packs are committed; durable on return."""
+        self._keyring.finish(packs)
+
+    def sweep(self, keep: frozenset[bytes]) -> int:
+        """Discard unfinished packs that are not in `keep`; return how many.
+
+        A key without a file is what a crash leaves between the first two acts of a new pack. Packs
+        that were finished once are never touched: their row may only be missing in the catalog that
+        happens to be here.
         """
-        orphans = (self._files.names() | self._keyring.packs()) - keep
-        for pack in orphans:
-            self.erase(pack)
-        return len(orphans)
+        left_over = self._keyring.unfinished() - keep
+        for pack in left_over:
+            self.discard(pack)
+        return len(left_over)
 
     def free_bytes(self) -> int:
         """Room on the disk, in bytes."""

@@ -1,0 +1,70 @@
+"""What use cases need from the world, each port named for that need.
+
+Adapters in `storage`, `dicom` and `peers` implement these; `tests/support` has an in-memory
+implementation of each, and `tests/contract` runs one suite on both. Ports are synchronous: use
+cases run in worker threads, and the web layer keeps the event loop free.
+"""
+
+from undisc_node.services.ports.packs import (
+    Draft as Draft,
+)
+from undisc_node.services.ports.packs import (
+    Incoming as Incoming,
+)
+from undisc_node.services.ports.packs import (
+    Packs as Packs,
+)
+from undisc_node.services.ports.packs import (
+    ReadInto as ReadInto,
+)
+from undisc_node.services.ports.packs import (
+    Source as Source,
+)
+from undisc_node.services.ports.packs import (
+    Stored as Stored,
+)
+from undisc_node.services.ports.records import (
+    Catalog as Catalog,
+)
+from undisc_node.services.ports.records import (
+    FetchRecords as FetchRecords,
+)
+from undisc_node.services.ports.records import (
+    GrantRecords as GrantRecords,
+)
+from undisc_node.services.ports.records import (
+    LogRecords as LogRecords,
+)
+from undisc_node.services.ports.records import (
+    PeerRecords as PeerRecords,
+)
+from undisc_node.services.ports.records import (
+    Records as Records,
+)
+from undisc_node.services.ports.records import (
+    RestoredRecords as RestoredRecords,
+)
+from undisc_node.services.ports.records import (
+    ShareRecords as ShareRecords,
+)
+from undisc_node.services.ports.records import (
+    StudyRecords as StudyRecords,
+)
+from undisc_node.services.ports.records import (
+    TicketRecords as TicketRecords,
+)
+from undisc_node.services.ports.world import (
+    Clock as Clock,
+)
+from undisc_node.services.ports.world import (
+    Entropy as Entropy,
+)
+from undisc_node.services.ports.world import (
+    InstanceReader as InstanceReader,
+)
+from undisc_node.services.ports.world import (
+    PeerNetwork as PeerNetwork,
+)
+from undisc_node.services.ports.world import (
+    Reply as Reply,
+)

@@ -1,0 +1,266 @@
+"""Ports to the catalog: the node's records, changed all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from undisc_node.services.model import (
+    Fetch,
+    Grant,
+    LogRow,
+    Pack,
+    PackRole,
+    Peer,
+    Receipt,
+    Restored,
+    Share,
+    Study,
+    StudyState,
+    Ticket,
+    Tombstone,
+)
+from undisc_protocol.did import Did
+from undisc_protocol.log import Frontier
+
+
+class StudyRecords(Protocol):
+    """Studies and their packs."""
+
+    def get(self, study: bytes) -> Study | None:
+        """Return it by id, or None."""
+
+    def find_uid(self, uid: str) -> Study | None:
+        """Return the study of a Study Instance UID, or None."""
+
+    def list(
+        self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
+    ) -> Sequence[Study]:
+        """List newest first; `text` matches patient name, patient id, accession or UID."""
+
+    def starting(self, prefix: str) -> Sequence[Study]:
+        """List up to two studies whose id begins with these hex digits, at most 32 of them."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Count studies by state, and as `unsettled` and `waiting`."""
+
+    def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
+        """List studies that have not settled and had no arrival since then."""
+
+    def put(self, study: Study) -> None:
+        """Insert or replace by id."""
+
+    def remove(self, study: bytes, at_ms: int) -> None:
+        """Remove the study and its pack rows; each pack leaves a tombstone."""
+
+    def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
+        """List a study's packs of one role, oldest first."""
+
+    def all_packs(self) -> Sequence[Pack]:
+        """List every pack of every study."""
+
+    def has_pack(self, pack: bytes) -> bool:
+        """Tell whether a row names the pack."""
+
+    def put_pack(self, pack: Pack) -> None:
+        """Insert or replace by id."""
+
+    def remove_pack(self, pack: bytes, at_ms: int) -> None:
+        """Remove the row, and leave a tombstone: the pack must not come back."""
+
+    def tombstones(self) -> Mapping[bytes, Tombstone]:
+        """Return, by pack id, every pack that was erased or is about to be."""
+
+    def bury(self, tombstones: Iterable[Tombstone]) -> None:
+        """Take over tombstones that were kept elsewhere, and remove the rows of their packs.
+
+        A study that loses its last pack goes with it.
+        """
+
+
+class GrantRecords(Protocol):
+    """Grants of this node, newest first. Added once; a revoked grant stays revoked."""
+
+    def get(self, grant: bytes) -> Grant | None:
+        """Return it by id, or None."""
+
+    def list(self, *, study: bytes | None = None) -> Sequence[Grant]:
+        """List, newest first."""
+
+    def add(self, grant: Grant) -> None:
+        """Add it; its id must be new."""
+
+    def revoke(self, grant: bytes, at_ms: int) -> None:
+        """Mark it as revoked from then on."""
+
+
+class ShareRecords(Protocol):
+    """Shares that stand on grants of this node, newest first; a revoked share stays revoked."""
+
+    def get(self, share: bytes) -> Share | None:
+        """Return it by id, or None."""
+
+    def list(self, *, study: bytes | None = None) -> Sequence[Share]:
+        """List, newest first."""
+
+    def add(self, share: Share) -> None:
+        """Add it; its id must be new."""
+
+    def revoke(self, share: bytes, at_ms: int) -> None:
+        """Mark it as revoked from then on."""
+
+
+class PeerRecords(Protocol):
+    """Other nodes."""
+
+    def get(self, peer: bytes) -> Peer | None:
+        """Return it by id, or None."""
+
+    def find_did(self, did: Did) -> Peer | None:
+        """Return the peer whose current key that is, or None."""
+
+    def list(self) -> Sequence[Peer]:
+        """List, newest first."""
+
+    def put(self, peer: Peer) -> None:
+        """Insert or replace by id."""
+
+
+class TicketRecords(Protocol):
+    """Tickets, and the invocations that were used up."""
+
+    def get(self, ticket_hash: bytes) -> Ticket | None:
+        """Return it by id, or None."""
+
+    def ends_ms(self, ticket_hash: bytes) -> int:
+        """Return when a ticket ends, ms; 0 for an unknown one. Cheap: asked for every slice."""
+
+    def add(self, ticket: Ticket) -> None:
+        """Add it; its id must be new."""
+
+    def by_invocation(self, invocation: bytes) -> Ticket | None:
+        """Find what a receipt refers to; also after the ticket has expired."""
+
+    def drop(
+        self,
+        *,
+        grant: bytes | None = None,
+        share: bytes | None = None,
+        study: bytes | None = None,
+        peer: bytes | None = None,
+        at_ms: int,
+    ) -> int:
+        """End every ticket of a grant, share, study or peer; return how many were alive."""
+
+    def drop_all(self, at_ms: int) -> int:
+        """End every ticket; return how many were alive."""
+
+    def use_invocation(self, invocation: bytes, expires_ms: int) -> bool:
+        """Mark an invocation as used. False if it was used before, in this or an earlier run."""
+
+    def forget_expired(self, now_ms: int) -> None:
+        """Remove invocations that are refused by their time anyway, and month-old tickets."""
+
+
+class FetchRecords(Protocol):
+    """Studies being brought from peers, and the receipts given and taken."""
+
+    def get(self, fetch: bytes) -> Fetch | None:
+        """Return it by id, or None."""
+
+    def list(self, *, study: bytes | None = None) -> Sequence[Fetch]:
+        """List, newest first."""
+
+    def put(self, fetch: Fetch) -> None:
+        """Insert or replace by id."""
+
+    def add_receipt(self, receipt: Receipt) -> None:
+        """File a receipt; filing the same one again changes nothing."""
+
+    def receipts(self, study: bytes) -> Sequence[Receipt]:
+        """List receipts about a study, oldest first."""
+
+
+class LogRecords(Protocol):
+    """The append-only log."""
+
+    def append(self, event: bytes, salt: bytes) -> int:
+        """Add an encoded event in the current change; return its number."""
+
+    def frontier(self) -> Frontier:
+        """Return origin, size and the tree's frontier."""
+
+    def restart(self, origin: bytes) -> None:
+        """Go on under another origin: what peers saw under the old one may not be here."""
+
+    def list(self, *, after: int = -1, limit: int = 1000) -> Sequence[LogRow]:
+        """List, newest first."""
+
+    def newest(self, limit: int) -> Sequence[LogRow]:
+        """Return the newest rows, oldest of them first."""
+
+
+class RestoredRecords(Protocol):
+    """When this catalog came back from a copy, and what waits for the administrator since."""
+
+    def begin(self, restored: Restored) -> int:
+        """Suspend every grant and share that is not revoked; return how many."""
+
+    def latest(self) -> Restored | None:
+        """Return the newest restore, confirmed or not; None if there was none."""
+
+    def suspended(self) -> frozenset[bytes]:
+        """Return the ids of suspended grants and shares."""
+
+    def is_suspended(self, capability: bytes) -> bool:
+        """Tell whether a grant or share is suspended."""
+
+    def confirm(self, at_ms: int) -> None:
+        """End restored mode: nothing is suspended any more."""
+
+
+class Records(Protocol):
+    """Everything the catalog keeps, within one change or one look."""
+
+    @property
+    def studies(self) -> StudyRecords:
+        """Studies and packs."""
+
+    @property
+    def grants(self) -> GrantRecords:
+        """Grants of this node."""
+
+    @property
+    def shares(self) -> ShareRecords:
+        """Shares on them."""
+
+    @property
+    def peers(self) -> PeerRecords:
+        """Other nodes."""
+
+    @property
+    def tickets(self) -> TicketRecords:
+        """Tickets and used invocations."""
+
+    @property
+    def fetches(self) -> FetchRecords:
+        """Fetches and receipts."""
+
+    @property
+    def log(self) -> LogRecords:
+        """The log."""
+
+    @property
+    def restored(self) -> RestoredRecords:
+        """Restored mode."""
+
+
+class Catalog(Protocol):
+    """The node's records, changed all or nothing."""
+
+    def change(self) -> AbstractContextManager[Records]:
+        """Open a change: durable when the block ends, undone when it raises. One at a time."""
+
+    def look(self) -> AbstractContextManager[Records]:
+        """Open a consistent view for reading; calling anything that writes is an error."""
