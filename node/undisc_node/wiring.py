@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from threading import Lock
 
+from undisc_node import logs
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
 from undisc_node.dicom.port import DicomPort
@@ -47,6 +48,7 @@ from undisc_node.storage import home as homes
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.store import PackStore
+from undisc_node.web import request_ids
 from undisc_node.web.listeners import Doors, listening
 from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_protocol.identity import read_identity
@@ -56,7 +58,7 @@ _MIB = 2**20
 _TICK_SECONDS = 1.0  # how often quiet studies and expired invocations are looked for
 _RETRY_TICKS = 600  # after so many, receipts that are still due are sent again
 
-log = logging.getLogger("undisc")
+log = logging.getLogger("undisc.node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,7 @@ async def run(node: Node) -> None:
         ServiceError: A port is in use, or another node runs on this home.
     """
     settings, loop = node.settings, asyncio.get_running_loop()
+    loop.set_exception_handler(logs.of_loop)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
@@ -319,6 +322,9 @@ def _missing(node: Node) -> str:
 
 
 def _announce(node: Node) -> None:
+    log.info("the node is ready", extra={"fields": dict(node.listeners)})
+    if node.settings.log_format == "json":
+        return  # whoever collects both outputs gets JSON only
     print(f"undisc node '{node.settings.name}' is ready")  # noqa: T201 - for whoever started it
     for name, address in node.listeners.items():
         print(f"  {name:<9} {address}")  # noqa: T201
@@ -355,11 +361,12 @@ def serve(settings: Settings) -> None:
     Raises:
         ServiceError: It cannot be built or opened.
     """
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    logs.start(
+        sys.stderr,
+        form=settings.log_format,
+        level=settings.log_level,
+        requests=settings.log_requests,
+        request_id=request_ids.current,
     )
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     with homes.holding_home(settings.home), build(settings) as node:
         asyncio.run(run(node))

@@ -15,3 +15,4 @@ for _library in ("pydicom", "pynetdicom"):
     _logger = logging.getLogger(_library)
     _logger.addHandler(logging.NullHandler())
     _logger.propagate = False  # their messages can hold names and identifiers of patients
+    _logger.setLevel(logging.CRITICAL + 1)  # whatever level the node's own lines have

@@ -1,15 +1,13 @@
 """One shape for every error on every listener: `{"error": {"code", "message", "hint"}}`.
 
 The caller gets a stable code, a sentence and a hint, never a traceback or what it sent itself. What
-nobody foresaw is logged with a request id: where it happened and which class it has, but not
-its message, which could repeat request data or patient data.
+nobody foresaw is logged with the request's id: where it happened and which class it has, but not
+its message, which could repeat request data or patient data (`undisc_node.logs`).
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
-import traceback
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from undisc_node.services.errors import Invalid, NotFound, ServiceError
+from undisc_node.web import request_ids
 from undisc_protocol import limits
 from undisc_protocol.errors import Busy, ProtocolError
 
@@ -117,15 +116,13 @@ def _answer_of_http(problem: web.HTTPException) -> web.Response:
 
 
 def _answer_of_unforeseen(problem: Exception) -> web.Response:
-    request_id = secrets.token_hex(6)
-    where = "".join(traceback.format_tb(problem.__traceback__))
-    kind = f"{type(problem).__module__}.{type(problem).__qualname__}"
-    _log.error("request %s failed with %s at\n%s", request_id, kind, where)
+    _log.error("a request failed on a mistake of this node", exc_info=problem)
+    request_id = request_ids.current()
     return answer(
         _INTERNAL,
         "internal_error",
         "the node failed on this request",
-        f"its log says more under request {request_id}",
+        f"its log says more under request {request_id}" if request_id else "its log says more",
     )
 
 

@@ -26,3 +26,5 @@ SPOOL: web.AppKey[Spool] = web.AppKey("spool")
 READY: web.AppKey[Callable[[], str]] = web.AppKey("ready")
 
 BODY: web.RequestKey[Body] = web.RequestKey("body")
+
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)

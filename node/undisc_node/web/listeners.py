@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from undisc_node.web.limits import (
     bounded_concurrency,
     known_hosts,
 )
+from undisc_node.web.request_ids import named_requests, tell_id
 from undisc_node.web.routing import Authority, Route, register
 from undisc_node.web.spool import Spool
 from undisc_node.web.streaming import Streaming
@@ -97,9 +98,11 @@ class Opened:
     admin: Path
 
 
-def public_app(uses: PublicUses, *, workers: Workers, bounds: Bounds) -> web.Application:
+def public_app(
+    uses: PublicUses, *, workers: Workers, bounds: Bounds, entropy: Entropy
+) -> web.Application:
     """Make the application of the public listener."""
-    app = _application(bounds, ())
+    app = _application("public", bounds, entropy)
     app[keys.PUBLIC] = uses
     app[keys.WORKERS] = workers
     app[keys.STREAMING] = Streaming(workers=workers, pace=bounds.pace)
@@ -107,35 +110,45 @@ def public_app(uses: PublicUses, *, workers: Workers, bounds: Bounds) -> web.App
 
 
 def internal_app(
-    ready: internal.Ready, *, hosts: Iterable[str], workers: Workers, bounds: Bounds
+    ready: internal.Ready,
+    *,
+    hosts: Iterable[str],
+    workers: Workers,
+    bounds: Bounds,
+    entropy: Entropy,
 ) -> web.Application:
     """Make the application of the internal listener."""
-    app = _application(bounds, (known_hosts({"localhost", *hosts}),))
+    app = _application("internal", bounds, entropy, known_hosts({"localhost", *hosts}))
     app[keys.READY] = ready
     app[keys.WORKERS] = workers
     return _with_routes(app, internal.ROUTES, Authority.LAN)
 
 
 def admin_app(
-    uses: AdminUses, *, spool: Spool, workers: Workers, bounds: Bounds
+    uses: AdminUses, *, spool: Spool, workers: Workers, bounds: Bounds, entropy: Entropy
 ) -> web.Application:
     """Make the application of the admin socket."""
-    app = _application(bounds, ())
+    app = _application("admin", bounds, entropy)
     app[keys.ADMIN] = uses
     app[keys.SPOOL] = spool
     app[keys.WORKERS] = workers
     return _with_routes(app, admin_api.ROUTES, Authority.ADMIN_SOCKET)
 
 
-def _application(bounds: Bounds, more: Sequence[Middleware]) -> web.Application:
-    return web.Application(
+def _application(
+    listener: str, bounds: Bounds, entropy: Entropy, *more: Middleware
+) -> web.Application:
+    app = web.Application(
         middlewares=[
+            named_requests(listener, entropy),
             errors_in_one_shape,
             *more,
             bounded_concurrency(at_once=bounds.requests, of_address=bounds.requests_of_address),
             bounded_bodies(bounds.pace),
         ]
     )
+    app.on_response_prepare.append(tell_id)
+    return app
 
 
 def _with_routes(
@@ -163,7 +176,7 @@ async def listening(
         public: Use cases for other nodes.
         admin: Use cases for the administrator.
         ready: Says what is missing, in a sentence, or nothing.
-        entropy: Source of random file names.
+        entropy: Source of random file names and request ids.
 
     Raises:
         Unavailable: A port is in use or not allowed, or another node runs on this home.
@@ -176,7 +189,7 @@ async def listening(
         spool = Spool(folder=doors.staging, entropy=entropy, workers=workers)
         spool.sweep()
 
-        app = admin_app(admin, spool=spool, workers=workers, bounds=bounds)
+        app = admin_app(admin, spool=spool, workers=workers, bounds=bounds, entropy=entropy)
         factory = await stack.enter_async_context(_connections(app, bounds))
         stack.push_async_callback(_close, await loop.create_unix_server(factory, sock=bound))
 
@@ -185,12 +198,13 @@ async def listening(
             hosts={doors.internal[0], *doors.hosts},
             workers=workers,
             bounds=bounds,
+            entropy=entropy,
         )
         factory = await stack.enter_async_context(_connections(app, bounds))
         inner = await _listen(factory, "internal", doors.internal, None)
         stack.push_async_callback(_close, inner)
 
-        app = public_app(public, workers=workers, bounds=bounds)
+        app = public_app(public, workers=workers, bounds=bounds, entropy=entropy)
         factory = await stack.enter_async_context(_connections(app, bounds))
         outer = await _listen(factory, "public", doors.public, doors.tls)
         stack.push_async_callback(_close, outer)

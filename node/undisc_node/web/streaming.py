@@ -65,8 +65,8 @@ class Streaming:
             await self._send_slices(request, response, stream)
         except (BadTicket, TimeoutError, ConnectionError):
             _abort(transport)
-        except Exception as problem:  # noqa: BLE001 - the head is out, so the answer can only break
-            _log.error("a stream broke off with %s", type(problem).__qualname__)
+        except Exception:  # noqa: BLE001 - the head is out, so the answer can only break
+            _log.exception("a stream broke off on a mistake of this node")
             _abort(transport)
         finally:
             await self._workers.step(stream.close)

@@ -6,6 +6,7 @@ Streams have their own threads: a use case that waits for the database must not 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -26,8 +27,9 @@ class Workers:
         self._streams = ThreadPoolExecutor(stream_threads, "undisc-stream")
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
-        """Run a use case; its exceptions come through."""
-        return await asyncio.get_running_loop().run_in_executor(self._control, work)
+        """Run a use case; its exceptions come through, and its log lines have the request's id."""
+        inside = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._control, inside, work)
 
     async def step(self, work: Callable[[], _Result]) -> _Result:
         """Run one short step of a stream; its exceptions come through."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from support.lines import written
 from undisc_node.services.errors import DiskFull, ServiceError
 from undisc_node.web import admin_api, errors, internal, peer_api
 from undisc_node.web.routing import Authority, Route, register
@@ -86,23 +87,22 @@ def request_for(route: Route):
 
 
 @pytest.mark.parametrize("case", EVERY_ROUTE, ids=named)
-def test_what_nobody_foresaw_is_told_without_a_traceback_and_logged_without_data(
-    broken, case, caplog
-):
+def test_what_nobody_foresaw_is_told_without_a_traceback_and_logged_without_data(broken, case):
     door, route = case
     if (door, route.path) in {("internal", "/"), ("internal", "/livez")}:
         assert broken.call(door, "GET", route.path).status == 200
         return
     path, body, headers = request_for(route)
-    with caplog.at_level(logging.DEBUG):
+    with written() as lines:
         answer = broken.call(door, route.method, path, body, headers)
     assert answer.status == 500
     assert answer.error == "internal_error"
     request_id = answer.json["error"]["hint"].rpartition(" ")[2]
-    assert request_id in caplog.text
-    assert "RuntimeError" in caplog.text
+    assert request_id == answer.headers["X-Request-Id"]
+    assert f"request={request_id}" in lines.getvalue()
+    assert "RuntimeError" in lines.getvalue()
     for secret in (SECRET, "AAECAwQF"):
-        assert secret not in caplog.text
+        assert secret not in lines.getvalue()
         assert secret not in answer.body.decode()
 
 
