@@ -16,8 +16,10 @@ from undisc_node.commands.common import Given, clear_errors
 from undisc_node.commands.config import config
 from undisc_node.commands.demo import demo
 from undisc_node.commands.doctor import doctor
+from undisc_node.commands.health import health
 from undisc_node.commands.init import init
 from undisc_node.commands.kit import kit
+from undisc_node.commands.migrate import migrate
 from undisc_node.commands.serve import serve
 from undisc_node.config import read_overrides
 
@@ -55,5 +57,5 @@ def main(context: click.Context, home: Path, wishes: tuple[str, ...]) -> None:
     context.obj = Given(home.expanduser().absolute(), overrides=read_overrides(wishes))
 
 
-for _command in (init, serve, config, doctor, kit, demo):
+for _command in (init, serve, health, config, doctor, kit, migrate, demo):
     main.add_command(_command)

@@ -45,6 +45,7 @@ from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
 from undisc_node.services.sweeping import finish, sweep
 from undisc_node.storage import home as homes
+from undisc_node.storage import upgrade
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.store import PackStore
@@ -368,5 +369,18 @@ def serve(settings: Settings) -> None:
         requests=settings.log_requests,
         request_id=request_ids.current,
     )
-    with homes.holding_home(settings.home), build(settings) as node:
-        asyncio.run(run(node))
+    with homes.holding_home(settings.home):
+        _upgrade(settings)
+        with build(settings) as node:
+            asyncio.run(run(node))
+
+
+def _upgrade(settings: Settings) -> None:
+    done = upgrade.bring_up_to_date(settings.home, now=SystemClock().now_ms() / 1000)
+    if done is not None:
+        log.info(
+            "upgraded the databases from %s to %s; as they were before: %s",
+            done.before,
+            done.after,
+            done.copy,
+        )

@@ -4,6 +4,8 @@
 - Foreign keys are enforced, and triggers also fire for rows that REPLACE removes.
 - Files are made with mode 0600 before SQLite writes to them; its -wal and -shm files follow.
 - A file written by a newer undisc is refused, untouched.
+- A file written by an older one is refused too: `upgrade` brings it up to date, after it has made a
+  copy.
 
 Plug-ins of sqlite-utils are not loaded: whatever else is installed has no business in here.
 """
@@ -19,6 +21,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from undisc_node.services.errors import Conflict, NotFound, Unavailable
+from undisc_node.storage import versions
 from undisc_node.storage.faults import database_faults, disk_faults
 
 BUSY_MS: Final = 5_000  # how long to wait for another program, such as a backup, to let go
@@ -28,7 +31,7 @@ _STRICT_SINCE: Final = (3, 37, 0)  # SQLite's first version with STRICT tables
 def open_writer(
     path: Path, *, migrations: Migrations, create: bool, secure_delete: bool = False
 ) -> Database:
-    """Open a database for writing and bring it up to date.
+    """Open a database for writing; a new one gets its tables.
 
     The connection may move between threads; the caller sees to it that one uses it at a time.
 
@@ -39,7 +42,7 @@ def open_writer(
         secure_delete: Overwrite deleted rows with zeros.
 
     Raises:
-        Conflict: A newer undisc has written to it.
+        Conflict: A newer undisc has written to it, or an older one and it was not upgraded.
         NotFound: It is missing.
         ServiceError: It cannot be opened; see `faults`.
     """
@@ -50,7 +53,7 @@ def open_writer(
             hint="use a Python whose sqlite3 module has SQLite 3.37 or newer",
         )
     if create:
-        _make_private(path)
+        make_private(path)
     elif not _exists(path):
         raise NotFound(
             f"{path} is missing",
@@ -59,14 +62,15 @@ def open_writer(
             " a node never begins anew beside old packs",
         )
     with database_faults(path):
-        connection = _connect(path)
+        connection = connect(path)
         database = Database(connection, execute_plugins=False)
         try:
-            _refuse_newer(database, migrations, path)
+            refuse_newer(database, migrations, path)
+            _refuse_older(database, migrations, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA secure_delete = {'ON' if secure_delete else 'OFF'}")
-            migrations.apply(database)
+            apply_all(database, migrations)
         except BaseException:
             connection.close()
             raise
@@ -80,12 +84,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
         ServiceError: It cannot be opened; see `faults`.
     """
     with database_faults(path):
-        connection = _connect(path)
+        connection = connect(path)
         connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a file as it is, whatever has written to it."""
     # isolation_level None: transactions begin and end where this package says, nowhere else.
     connection = sqlite3.connect(
         path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
@@ -100,7 +105,7 @@ def _exists(path: Path) -> bool:
         return path.exists()
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Make an empty file for this user only, durably, unless there is one."""
     with disk_faults(path):
         try:
@@ -115,14 +120,39 @@ def _make_private(path: Path) -> None:
             os.close(directory)
 
 
-def _refuse_newer(database: Database, migrations: Migrations, path: Path) -> None:
+def apply_all(database: Database, migrations: Migrations) -> None:
+    """Apply what is pending, all of it or nothing, and note which version did."""
+    with database.atomic():
+        if migrations.pending(database):
+            migrations.apply(database)
+        versions.mark(database.conn, versions.running_version())
+
+
+def refuse_newer(database: Database, migrations: Migrations, path: Path) -> None:
+    """Let nothing that a newer undisc has written be touched.
+
+    Raises:
+        Conflict: It has steps that this program does not know.
+    """
     empty = Database(memory=True, execute_plugins=False)
     known = {step.name for step in migrations.pending(empty)}
     empty.close()
     unknown = {step.name for step in migrations.applied(database)} - known
     if unknown:
         raise Conflict(
-            f"{path} was written by a newer version of undisc",
+            f"{path} was written by undisc {versions.written_by(database.conn)},"
+            f" and this is {versions.running_version()}",
             code="newer_database",
-            hint="start the version that last used it, or a newer one",
+            hint="start that version or a newer one, or go back with that version's"
+            " undisc-node rollback: docs/howto/upgrade-and-roll-back.md",
+        )
+
+
+def _refuse_older(database: Database, migrations: Migrations, path: Path) -> None:
+    if migrations.applied(database) and migrations.pending(database):
+        raise Conflict(
+            f"{path} was written by undisc {versions.written_by(database.conn)}"
+            " and has not been upgraded",
+            code="older_database",
+            hint="stop the node, then: undisc-node migrate",
         )
