@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import platformdirs
 
+from undisc_node.commands.backup import backup
 from undisc_node.commands.common import Given, clear_errors
 from undisc_node.commands.config import config
 from undisc_node.commands.demo import demo
@@ -57,5 +58,5 @@ def main(context: click.Context, home: Path, wishes: tuple[str, ...]) -> None:
     context.obj = Given(home.expanduser().absolute(), overrides=read_overrides(wishes))
 
 
-for _command in (init, serve, health, config, doctor, kit, migrate, demo):
+for _command in (init, serve, health, config, doctor, kit, backup, migrate, demo):
     main.add_command(_command)

@@ -67,6 +67,21 @@ FIELDS: Final[Mapping[str, Field]] = {
         kind=values.FLAG,
         text="whether peers may be reached at private and loopback addresses (VPN, tests)",
     ),
+    "backup.path": Field(
+        "backup_path",
+        "",
+        values.TEXT,
+        "directory of the backups, on another disk; empty: none are made without `--to`",
+    ),
+    "backup.keep": Field(
+        "backup_keep", 30, values.COUNT, "how many of the newest snapshots a backup keeps"
+    ),
+    "backup.keyring_days": Field(
+        "backup_keyring_days",
+        7,
+        values.NUMBER,
+        "days for which backups keep older keyrings; then an erased study is gone from them too",
+    ),
     "log.format": Field(
         "log_format",
         "text",

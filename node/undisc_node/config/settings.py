@@ -27,6 +27,9 @@ class Settings:
         settle_seconds: Quiet time after which a study settles.
         reserve_mib: MiB of disk that ingest leaves free.
         private_addresses: Whether peers may be reached at private and loopback addresses.
+        backup_path: Directory of the backups; empty when there is none.
+        backup_keep: How many snapshots a backup keeps.
+        backup_keyring_days: Days for which backups keep older keyrings.
         log_format: `text` or `json`.
         log_level: `debug`, `info`, `warning` or `error`.
         log_requests: Whether each HTTP request gets a line.
@@ -46,6 +49,9 @@ class Settings:
     settle_seconds: float
     reserve_mib: int
     private_addresses: bool
+    backup_path: str
+    backup_keep: int
+    backup_keyring_days: int
     log_format: str
     log_level: str
     log_requests: bool

@@ -48,6 +48,13 @@ def _number(value: Any) -> int:
     return value
 
 
+def _count(value: Any) -> int:
+    number = _number(value)
+    if number < 1:
+        raise Invalid("must be a whole number, at least 1")
+    return number
+
+
 def _port(value: Any) -> int:
     number = _number(value)
     if not 0 <= number <= _HIGHEST_PORT:
@@ -135,6 +142,7 @@ def one_of(*words: str) -> Kind:
 
 TEXT: Final = Kind("text", _text)
 NUMBER: Final = Kind("whole number", _number)
+COUNT: Final = Kind("whole number, at least 1", _count)
 PORT: Final = Kind("port, 0 to 65535; 0 takes a free one", _port)
 SECONDS: Final = Kind("seconds, 0 to 86400", _seconds)
 FLAG: Final = Kind("`true` or `false`", _flag)

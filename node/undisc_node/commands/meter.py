@@ -1,0 +1,62 @@
+"""Progress of work that has several stages: what, how far, how fast, how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Final, Self
+
+import click
+
+_EVERY: Final = 0.5  # seconds between two lines on a terminal
+_EVERY_IN_A_LOG: Final = 30.0  # the same where lines stay
+_MB: Final = 1_000_000
+
+
+class StagesMeter:
+    """Shows how far each stage is, on standard error; a line of its own for each stage.
+
+    On a terminal one line is written over and over; elsewhere (a timer's log) a line comes now and
+    then, so that long work does not look dead.
+    """
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._stage = ""
+        self._began = self._said = 0.0
+        self._open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def moved(self, stage: str, done: int, total: int) -> None:
+        """Say that `done` of `total` bytes of a stage are done."""
+        now = time.monotonic()
+        if stage != self._stage:
+            self._leave()
+            self._stage, self._began, self._said = stage, now, now
+        pause = _EVERY if self._terminal else _EVERY_IN_A_LOG
+        if now - self._said < pause:
+            return
+        self._said, self._open = now, self._terminal
+        rate = done / max(now - self._began, 1e-6)
+        left = max(total - done, 0) / max(rate, 1)
+        text = (
+            f"{stage}: {100 * done // max(total, 1)} %, {done / _MB:.0f} of {total / _MB:.0f} MB,"
+            f" {rate / _MB:.0f} MB/s, {left:.0f} s left"
+        )
+        click.echo(f"\r{text:<70}" if self._terminal else text, nl=not self._terminal, err=True)
+
+    def _leave(self) -> None:
+        if self._open:
+            click.echo(err=True)
+            self._open = False
