@@ -36,6 +36,7 @@ from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving
+from undisc_node.services.restoring import Restoring
 from undisc_node.services.revoking import Revoking
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
@@ -212,6 +213,7 @@ def build(settings: Settings) -> Iterator[Node]:
         ),
         sharing=Sharing(catalog=catalog, journal=journal, clock=clock, own=own, offering=offering),
         revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
+        restoring=Restoring(catalog=catalog, journal=journal, clock=clock),
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
         clock=clock,

@@ -57,6 +57,7 @@ STATUS: dict[str, Any] = {
     "log": {"origin": "bb" * 16, "size": 1234, "root": "cc" * 32},
     "disk_free": 52_480_000_000,
     "kit_verified": True,
+    "restored_unconfirmed": None,
 }
 STUDY_ROW: dict[str, Any] = {
     "id": STUDY_ID,
@@ -153,6 +154,18 @@ FETCH_ROW: dict[str, Any] = {
     "created": "2026-11-24T05:50:00Z",
     "ended": "2026-11-24T05:50:05Z",
     "receipt": "taken",
+}
+RESTORED: dict[str, Any] = {
+    "restored": {
+        "since": "2026-11-24T07:00:00Z",
+        "taken": "2026-11-23T22:00:00Z",
+        "how": "restore",
+        "confirmed": None,
+    },
+    "suspended": [
+        {"kind": "grant", **GRANT_ROW, "state": "suspended"},
+        {"kind": "share", **SHARE_ROW, "state": "suspended"},
+    ],
 }
 EVENT: dict[str, Any] = {
     "number": 7,
@@ -296,6 +309,10 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
             return {"fetches": [FETCH_ROW]}
         case ["POST", "fetches", *_] | ["GET", "fetches", _]:
             return {"fetch": FETCH_ROW}
+        case ["GET", "restored"]:
+            return RESTORED
+        case ["POST", "restored", "confirm"]:
+            return {"kept": 2, "revoked": 0}
         case ["GET", "log"]:
             return {"events": [EVENT]}
         case ["POST", "log", "verify"]:

@@ -6,7 +6,7 @@ import click
 
 from undisc_admin.answer import Answer
 from undisc_admin.command import Command
-from undisc_admin.render import count_of, facts, size, words_in_rows
+from undisc_admin.render import count_of, facts, moment, size, words_in_rows
 from undisc_admin.screen import hint, say, say_json
 from undisc_admin.session import Session, pass_session
 
@@ -45,10 +45,16 @@ def _lines(answer: Answer) -> list[str]:
             ("peers", _counts(answer.part("peers"), ("trusted", "pending", "suspended"))),
             ("log", f"{count_of(log.integer('size'), 'event')}, root {log.text('root')}"),
             ("disk", f"{size(answer.integer('disk_free'))} free"),
+            ("restored", _restored(answer)),
             ("recovery kit", "read back" if answer.flag("kit_verified") else "not read back"),
         ]
     )
     return [*lines[:2], "words", *words_in_rows(answer.texts("words")), *lines[2:]]
+
+
+def _restored(answer: Answer) -> str:
+    since = answer.text_or_none("restored_unconfirmed")
+    return f"{moment(since)}; permissions wait for you" if since else "no, or confirmed"
 
 
 def _door(doors: Answer, name: str) -> str:
@@ -72,6 +78,8 @@ def _advise(answer: Answer) -> None:
             f"{count_of(waiting, 'arrival waits', 'arrivals wait')} for your decision: "
             "undisc studies list"
         )
+    if answer.text_or_none("restored_unconfirmed"):
+        hint("every permission from before the restore is suspended: undisc restored show")
     if not answer.flag("kit_verified"):
         hint("read the recovery kit back once, so that it is known to work: undisc-node doctor")
     if not answer.part("peers").integer("trusted"):

@@ -15,6 +15,7 @@ from enum import StrEnum
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import Conflict, NotFound
+from undisc_node.services.finding import by_prefix
 from undisc_node.services.model import (
     FetchState,
     Grant,
@@ -128,6 +129,23 @@ class Restoring:
         with self._catalog.look() as records:
             return records.restored.latest()
 
+    def ids(self) -> frozenset[bytes]:
+        """Return the ids of suspended grants and shares."""
+        with self._catalog.look() as records:
+            return records.restored.suspended()
+
+    def find(self, prefixes: Sequence[str]) -> frozenset[bytes]:
+        """Return the suspended grants and shares whose ids begin so, each one unique.
+
+        Raises:
+            NotFound: Nothing suspended begins so.
+            Conflict: Several do.
+        """
+        rows = [one.row for one in self.suspended()]
+        return frozenset(
+            by_prefix(prefix, rows, "suspended grant or share").id for prefix in prefixes
+        )
+
     def suspended(self) -> Sequence[Suspended]:
         """List what waits for a decision: each grant, followed by the shares on it.
 
@@ -210,4 +228,4 @@ def _suspended(records: Records, now: int) -> Sequence[Suspended]:
         if grant.id in ids and grant.expires > now:
             found.append(Suspended(Suspense.GRANT, grant))
         found += [Suspended(Suspense.SHARE, row) for row in shares if row.grant == grant.id]
-    return found
+    return tuple(found)

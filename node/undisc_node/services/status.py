@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from undisc_node.services.auditing import Refusals
@@ -53,6 +54,7 @@ class Status:
             studies = records.studies.counts()
             peers = Counter(peer.state for peer in records.peers.list())
             frontier = records.log.frontier()
+            restored = records.restored.latest()
         return {
             "version": self._version,
             "name": self._own.name,
@@ -73,4 +75,11 @@ class Status:
             "refusals": self._refusals.counts(),
             "disk_free": self._packs.free_bytes(),
             "kit_verified": self._kit_verified(),
+            "restored_unconfirmed": (
+                _moment(restored.since_ms) if restored and restored.confirmed_ms is None else None
+            ),
         }
+
+
+def _moment(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

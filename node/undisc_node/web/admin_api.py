@@ -6,7 +6,14 @@ from typing import Final
 
 from aiohttp import web
 
-from undisc_node.web import admin_fetches, admin_grants, admin_log, admin_peers, admin_studies
+from undisc_node.web import (
+    admin_fetches,
+    admin_grants,
+    admin_log,
+    admin_peers,
+    admin_restored,
+    admin_studies,
+)
 from undisc_node.web.admin_answers import answer, reads
 
 
@@ -22,4 +29,5 @@ ROUTES: Final = (
     *admin_grants.ROUTES,
     *admin_fetches.ROUTES,
     *admin_log.ROUTES,
+    *admin_restored.ROUTES,
 )

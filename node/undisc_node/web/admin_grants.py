@@ -86,9 +86,9 @@ async def list_grants(request: web.Request) -> web.StreamResponse:
     """GET /admin/v1/grants: of one study, or all."""
 
     def work(uses: AdminUses, _actor: str) -> Json:
-        names, now_ms = names_in(uses), uses.clock.now_ms()
+        names, now_ms, suspended = names_in(uses), uses.clock.now_ms(), uses.restoring.ids()
         found = uses.granting.list(_study_id(request, uses))
-        return {"grants": [grant_json(grant, names, now_ms) for grant in found]}
+        return {"grants": [grant_json(grant, names, now_ms, suspended) for grant in found]}
 
     return await answer(request, work)
 
@@ -99,10 +99,11 @@ async def show_grant(request: web.Request) -> web.StreamResponse:
 
     def work(uses: AdminUses, _actor: str) -> Json:
         grant, names, now_ms = uses.granting.find(prefix), names_in(uses), uses.clock.now_ms()
+        suspended = uses.restoring.ids()
         shares = [share for share in uses.sharing.list(grant.study) if share.grant == grant.id]
         return {
-            "grant": grant_json(grant, names, now_ms),
-            "shares": [share_json(share, names, now_ms) for share in shares],
+            "grant": grant_json(grant, names, now_ms, suspended),
+            "shares": [share_json(share, names, now_ms, suspended) for share in shares],
         }
 
     return await answer(request, work)
@@ -123,7 +124,9 @@ async def revoke_grant(request: web.Request) -> web.StreamResponse:
 
     def work(uses: AdminUses, actor: str) -> Json:
         grant = uses.revoking.grant(uses.granting.find(prefix).id, actor)
-        return {"grant": grant_json(grant, names_in(uses), uses.clock.now_ms())}
+        return {
+            "grant": grant_json(grant, names_in(uses), uses.clock.now_ms(), uses.restoring.ids())
+        }
 
     return await answer(request, work)
 
@@ -148,9 +151,9 @@ async def list_shares(request: web.Request) -> web.StreamResponse:
     """GET /admin/v1/shares: of one study, or all."""
 
     def work(uses: AdminUses, _actor: str) -> Json:
-        names, now_ms = names_in(uses), uses.clock.now_ms()
+        names, now_ms, suspended = names_in(uses), uses.clock.now_ms(), uses.restoring.ids()
         found = uses.sharing.list(_study_id(request, uses))
-        return {"shares": [share_json(share, names, now_ms) for share in found]}
+        return {"shares": [share_json(share, names, now_ms, suspended) for share in found]}
 
     return await answer(request, work)
 
@@ -162,7 +165,9 @@ async def revoke_share(request: web.Request) -> web.StreamResponse:
 
     def work(uses: AdminUses, actor: str) -> Json:
         share = uses.revoking.share(uses.sharing.find(prefix).id, actor)
-        return {"share": share_json(share, names_in(uses), uses.clock.now_ms())}
+        return {
+            "share": share_json(share, names_in(uses), uses.clock.now_ms(), uses.restoring.ids())
+        }
 
     return await answer(request, work)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -168,14 +168,16 @@ def _card_expires(card: bytes) -> str | None:
     return moment(expires) if isinstance(expires, int) else None
 
 
-def _state(revoked_ms: int | None, expires: int, now_ms: int) -> str:
-    if revoked_ms is not None:
+def _state(row: Grant | Share, now_ms: int, suspended: Collection[bytes]) -> str:
+    if row.revoked_ms is not None:
         return "revoked"
-    return "expired" if expires * 1000 <= now_ms else "active"
+    if row.expires * 1000 <= now_ms:
+        return "expired"
+    return "suspended" if row.id in suspended else "active"
 
 
-def grant_json(grant: Grant, names: Names, now_ms: int) -> Json:
-    """Render a grant."""
+def grant_json(grant: Grant, names: Names, now_ms: int, suspended: Collection[bytes] = ()) -> Json:
+    """Render a grant; `suspended` holds the ids of what waits for confirmation after a restore."""
     return {
         "id": grant.id.hex(),
         "study": grant.study.hex(),
@@ -188,12 +190,12 @@ def grant_json(grant: Grant, names: Names, now_ms: int) -> Json:
         "created": moment_ms(grant.created_ms),
         "expires": moment(grant.expires),
         "revoked": moment_or_none(grant.revoked_ms),
-        "state": _state(grant.revoked_ms, grant.expires, now_ms),
+        "state": _state(grant, now_ms, suspended),
     }
 
 
-def share_json(share: Share, names: Names, now_ms: int) -> Json:
-    """Render a share."""
+def share_json(share: Share, names: Names, now_ms: int, suspended: Collection[bytes] = ()) -> Json:
+    """Render a share; `suspended` holds the ids of what waits for confirmation after a restore."""
     return {
         "id": share.id.hex(),
         "grant": share.grant.hex(),
@@ -205,7 +207,7 @@ def share_json(share: Share, names: Names, now_ms: int) -> Json:
         "created": moment_ms(share.created_ms),
         "expires": moment(share.expires),
         "revoked": moment_or_none(share.revoked_ms),
-        "state": _state(share.revoked_ms, share.expires, now_ms),
+        "state": _state(share, now_ms, suspended),
     }
 
 

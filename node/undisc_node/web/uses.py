@@ -6,7 +6,7 @@ All of them are synchronous and run in worker threads; they raise `ServiceError`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -18,6 +18,7 @@ from undisc_node.services.model import (
     Grant,
     Peer,
     PeerState,
+    Restored,
     Share,
     Study,
     StudyState,
@@ -25,6 +26,7 @@ from undisc_node.services.model import (
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Clock, Reply, Source
 from undisc_node.services.receiving import StoreOutcome
+from undisc_node.services.restoring import Confirmed, Suspended
 from undisc_node.services.sharing import Shared
 from undisc_node.services.studies import StudyDetail
 from undisc_protocol.log import Event
@@ -294,6 +296,25 @@ class Audits(Protocol):
         """Compute the whole tree again."""
 
 
+class Restores(Protocol):
+    """Ends restored mode."""
+
+    def latest(self) -> Restored | None:
+        """Return the newest return from a copy."""
+
+    def ids(self) -> frozenset[bytes]:
+        """Return the ids of suspended grants and shares."""
+
+    def suspended(self) -> Sequence[Suspended]:
+        """List what waits for a decision."""
+
+    def find(self, prefixes: Sequence[str]) -> frozenset[bytes]:
+        """Find suspended grants and shares by prefixes of their ids."""
+
+    def confirm(self, keep: Collection[bytes] | None, actor: str) -> Confirmed:
+        """Keep these, or all; revoke the rest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminUses:
     """What the admin socket calls, and the clock by which it calls a grant expired."""
@@ -308,4 +329,5 @@ class AdminUses:
     revoking: Revokes
     fetching: Fetches
     auditing: Audits
+    restoring: Restores
     clock: Clock

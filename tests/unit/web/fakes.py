@@ -19,6 +19,8 @@ from undisc_node.services.model import (
     Peer,
     PeerState,
     Receipt,
+    Restored,
+    RestoredBy,
     Share,
     Study,
     StudyState,
@@ -26,6 +28,7 @@ from undisc_node.services.model import (
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Reply, Stored
 from undisc_node.services.receiving import StoreOutcome
+from undisc_node.services.restoring import Confirmed, Suspended, Suspense
 from undisc_node.services.sharing import Shared
 from undisc_node.services.studies import StudyDetail
 from undisc_node.web.uses import AdminUses, PublicUses
@@ -398,6 +401,27 @@ class FakeAuditing:
         return Verified(b"l" * 16, 2, b"t" * 32, 1)
 
 
+class FakeRestoring:
+    def __init__(self):
+        self.kept = []
+
+    def latest(self):
+        return Restored(NOW_MS, NOW_MS - 60_000, RestoredBy.RESTORE, None)
+
+    def ids(self):
+        return frozenset()
+
+    def suspended(self):
+        return [Suspended(Suspense.GRANT, GRANT), Suspended(Suspense.SHARE, SHARE)]
+
+    def find(self, prefixes):
+        return frozenset({GRANT_ID} if prefixes else ())
+
+    def confirm(self, keep, actor):
+        self.kept.append((keep, actor))
+        return Confirmed(kept=2 if keep is None else len(keep), revoked=1)
+
+
 class FakeStatus:
     def status(self):
         return {"version": "0.1.0"}
@@ -415,6 +439,7 @@ def admin_uses(**others) -> AdminUses:
         "revoking": FakeRevoking(),
         "fetching": FakeFetching(),
         "auditing": FakeAuditing(),
+        "restoring": FakeRestoring(),
         "clock": Clock(),
     }
     return AdminUses(**{**parts, **others})

@@ -433,3 +433,32 @@ def test_a_peer_of_the_past_has_no_name(start):
     uses.peering.list = list
     node = start(admin=replace(uses, peering=uses.peering))
     assert node.call("admin", "GET", "/admin/v1/grants").json["grants"][0]["peer_name"] is None
+
+
+def test_restored_mode_is_shown_with_what_waits(node):
+    answer = node.call("admin", "GET", "/admin/v1/restored").json
+    assert answer["restored"] == {
+        "since": AT,
+        "taken": "2026-11-24T05:30:23Z",
+        "how": "restore",
+        "confirmed": None,
+    }
+    waiting = [(one["kind"], one["id"], one["state"]) for one in answer["suspended"]]
+    assert waiting == [
+        ("grant", fakes.GRANT_ID.hex(), "suspended"),
+        ("share", fakes.SHARE_ID.hex(), "expired"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ({}, frozenset()),
+        ({"keep": ["6767"]}, frozenset({fakes.GRANT_ID})),
+        ({"keep_all": True}, None),
+    ],
+)
+def test_confirming_says_what_is_kept(start, body, kept):
+    node = start()
+    node.call("admin", "POST", "/admin/v1/restored/confirm", body)
+    assert node.admin.restoring.kept == [(kept, ME)]
