@@ -13,6 +13,7 @@ import click
 import platformdirs
 
 from undisc_node.commands.backup import backup
+from undisc_node.commands.check import check
 from undisc_node.commands.common import Given, clear_errors
 from undisc_node.commands.config import config
 from undisc_node.commands.demo import demo
@@ -58,5 +59,5 @@ def main(context: click.Context, home: Path, wishes: tuple[str, ...]) -> None:
     context.obj = Given(home.expanduser().absolute(), overrides=read_overrides(wishes))
 
 
-for _command in (init, serve, health, config, doctor, kit, backup, migrate, demo):
+for _command in (init, serve, health, config, doctor, check, kit, backup, migrate, demo):
     main.add_command(_command)

@@ -66,7 +66,7 @@ class PackLayout:
         with damage(self.pack):
             if read_start(self._bytes(0, PACK_HEAD)) != self.pack:
                 raise Damaged(f"the file of pack {self.pack.hex()} is another pack", hint=_HINT)
-            head, encoded = self._frame(PACK_HEAD)
+            head, encoded = self.frame(PACK_HEAD)
             if head.kind is not FrameKind.STUDY:
                 raise Damaged(f"pack {self.pack.hex()} has no study header", hint=_HINT)
             return StudyHeader.decode(encoded), PACK_HEAD + FRAME_HEAD + head.length
@@ -95,7 +95,7 @@ class PackLayout:
             RemoteProtocolError: A frame does not open.
         """
         while position < self.stop:
-            head, encoded = self._frame(position)
+            head, encoded = self.frame(position)
             next_frame = position + FRAME_HEAD + head.length
             if head.kind is FrameKind.STUDY:
                 raise Damaged(f"pack {self.pack.hex()} has a second study header", hint=_HINT)
@@ -108,7 +108,7 @@ class PackLayout:
             position = next_frame
 
     def _index(self, index_at: int) -> tuple[tuple[IndexEntry, ...], int]:
-        head, encoded = self._frame(index_at)
+        head, encoded = self.frame(index_at)
         if head.kind is not FrameKind.INDEX:
             raise Damaged(f"pack {self.pack.hex()} has no index where one was written", hint=_HINT)
         entries = decode_index(encoded)
@@ -116,7 +116,7 @@ class PackLayout:
             raise Damaged(f"the index of pack {self.pack.hex()} reaches beyond itself", hint=_HINT)
         return entries, index_at + FRAME_HEAD + head.length
 
-    def _frame(self, position: int) -> tuple[FrameHead, bytes]:
+    def frame(self, position: int) -> tuple[FrameHead, bytes]:
         """Read and open the frame at an offset."""
         start = self._bytes(position, FRAME_HEAD + limits.MAX_HEADER, short=True)
         head = read_frame_head(start[:FRAME_HEAD])
