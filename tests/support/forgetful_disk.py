@@ -79,6 +79,8 @@ class ForgetfulFileSystem:
                     self.failures.clear()
                     self.capacity = CAPACITY
                     self.cut_at = None
+                case "sync":
+                    self.platter.sync_all()
                 case "room":
                     self.capacity = self.used + wish["bytes"]
             return {"changes": self.changes, "used": self.used, "dead": self.is_dead}
@@ -331,6 +333,10 @@ class ForgetfulDisk:
     def cut_after(self, changes: int, kind: str, *, seed: int = 0, kill: int = 0) -> None:
         """Cut the power instead of the n-th change from now on."""
         self._tell(do="cut_after", changes=changes, kind=kind, seed=seed, kill=kill)
+
+    def sync(self) -> None:
+        """Make everything durable."""
+        self._tell(do="sync")
 
     def fail(self, kind: str, nth: int, code: int, *, times: int = 1) -> None:
         """Let the n-th `read`, `write`, `sync` or `name` call from now on fail, and some after."""

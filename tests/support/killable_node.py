@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 from blake3 import blake3
 
 from support.two_nodes import RunningNode
+from undisc_admin.client import Client
 from undisc_node.services.errors import Unavailable
 from undisc_protocol.pack import FRAME_HEAD, PACK_HEAD, FrameKind, read_frame_head, stored_size
 
@@ -31,7 +33,24 @@ def wait_for(what: str, happened: Callable[[], Any], *, seconds: float) -> Any:
 
 
 class KillableNode(RunningNode):
-    """A node process that can die at any moment, also while it starts."""
+    """A node process that can die at any moment, also while it starts.
+
+    Args:
+        directory: Where its kit and log file go.
+        name: The practice's name.
+        home: Its home, if that is not below the directory.
+    """
+
+    def __init__(self, directory: Path, name: str, *, home: Path | None = None) -> None:
+        super().__init__(directory, name)
+        if home is not None:
+            self.home = home
+            self.admin = Client(home / "admin.sock")
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether its process runs."""
+        return self._process is not None and self._process.poll() is None
 
     def start_doomed(self, seconds: float) -> bool:
         """Start, and kill without warning after some time; return whether it got ready before.
@@ -51,9 +70,9 @@ class KillableNode(RunningNode):
         return ready
 
     def kill_now(self) -> None:
-        """Send SIGKILL and do not wait."""
+        """Send SIGKILL to it and its helpers, and do not wait."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def bury(self) -> None:
         """Wait for the killed process; fail when it had ended by itself before."""
