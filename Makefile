@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test check lock vectors reference clean
+.PHONY: help demo test check lock vectors reference torture clean
 
 help:
 	@echo "make demo          let a study cross between two nodes on this machine"
 	@echo "make demo KEEP=1   the same, and leave both nodes running"
 	@echo "make test          everything that decides a merge"
 	@echo "make check         only the quick checks: style, types, walls, vectors"
+	@echo "make torture       kill nodes and cut their power: KILLS=1000 CUTS=300 SEED=... SUMMARY=torture.json"
 	@echo "make reference     generate the reference pages again"
 	@echo "make vectors       generate the conformance vectors again"
 	@echo "make lock          lock the newest allowed versions of all dependencies"
@@ -44,6 +45,10 @@ test: check
 
 vectors: $(VENV)/.dev
 	$(BIN)/python protocol/vectors/generate.py
+
+torture: $(VENV)/.dev
+	PYTHONPATH=tests nice $(BIN)/python -m support.torture --kills $(or $(KILLS),1000) --cuts $(or $(CUTS),300) \
+		$(if $(SEED),--seed $(SEED)) --summary $(or $(SUMMARY),torture.json)
 
 reference: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m support.reference

@@ -15,13 +15,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from support.actors import Crowd, Stage
 from support.forgetful_disk import ForgetfulDisk, forgetful_disk
+from support.fork_server import ForkServer
 from support.killable_node import KillableNode, wait_for
 from support.ledger import Ledger, check, start_timed
 from support.two_nodes import befriend, short_directory
@@ -29,6 +30,7 @@ from undisc_node.services.errors import Unavailable
 
 EPOCH: Final = 40  # disasters before everything begins anew
 _LONGEST: Final = 1.2  # seconds of work before a kill
+_REAL_STARTS: Final = 0.1  # the others are forked, which spares a second of imports each
 _GRACE: Final = 0.3  # seconds before its end in which a dying node may complain
 Say = Callable[[str], None]
 
@@ -140,7 +142,7 @@ class PowerCut:
 
     def arm(self, node: KillableNode, chance: random.Random) -> None:
         """Cut the power instead of one of the next changes of the disk."""
-        self._cut_after(node, chance, chance.randint(1, chance.choice((20, 200, 900))))
+        self._cut_after(node, chance, chance.randint(1, chance.choice((60, 500, 2_500))))
 
     def doom(self, node: KillableNode, chance: random.Random) -> str:
         """Cut the power while it starts."""
@@ -209,10 +211,15 @@ def campaign(make: Maker, count: int, seed: str, say: Say) -> Tally:
         AssertionError: An invariant does not hold; the homes are kept, and the message says where.
     """
     tally, began, epoch = Tally(), time.monotonic(), 0
-    with short_directory() as directory, make(directory) as disaster:
+    with (
+        short_directory() as directory,
+        make(directory) as disaster,
+        closing(ForkServer()) as forks,
+    ):
         victim = KillableNode(directory / "victim", "Victim", home=disaster.home())
         other = KillableNode(directory / "other", "Other")
         pristine = _found(directory, victim, other)
+        other.forks = forks
         while (done := tally.disasters.total()) < count:
             epoch += 1
             for node, home in zip((victim, other), pristine, strict=True):
@@ -260,14 +267,16 @@ def _epoch(
     for _ in range(count):
         _one(disaster, stage, chance, tally)
         say(f"{tally.disasters.total()} ends, {len(stage.ledger.stored)} instances in this epoch")
+    stage.node.forks = None
     start_timed(stage.node, stage.ledger)
     check(stage.node, stage.ledger, chance, asker=stage.other, everything=True)
     tally.add(stage.ledger)
 
 
 def _one(disaster: Disaster, stage: Stage, chance: random.Random, tally: Tally) -> None:
-    """Let the node work and end once, start it, and prove that all is well."""
+    """Start the node, prove that all is well, let it work and end."""
     node, ledger = stage.node, stage.ledger
+    node.forks = None if chance.random() < _REAL_STARTS else stage.other.forks
     if chance.random() < 0.15:
         tally.disasters[disaster.doom(node, chance)] += 1
         return

@@ -8,12 +8,13 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from blake3 import blake3
 
+from support.fork_server import ForkServer
 from support.two_nodes import RunningNode
 from undisc_admin.client import Client
 from undisc_node.services.errors import Unavailable
@@ -39,10 +40,14 @@ class KillableNode(RunningNode):
         directory: Where its kit and log file go.
         name: The practice's name.
         home: Its home, if that is not below the directory.
+
+    Attributes:
+        forks: Starts it faster, when set.
     """
 
     def __init__(self, directory: Path, name: str, *, home: Path | None = None) -> None:
         super().__init__(directory, name)
+        self.forks: ForkServer | None = None
         if home is not None:
             self.home = home
             self.admin = Client(home / "admin.sock")
@@ -51,6 +56,11 @@ class KillableNode(RunningNode):
     def is_alive(self) -> bool:
         """Tell whether its process runs."""
         return self._process is not None and self._process.poll() is None
+
+    def _launch(self, arguments: Sequence[str]) -> Any:
+        if self.forks is None:
+            return super()._launch(arguments)
+        return self.forks.serve(arguments, self._environment(), self.log_path)
 
     def start_doomed(self, seconds: float) -> bool:
         """Start, and kill without warning after some time; return whether it got ready before.

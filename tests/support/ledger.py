@@ -28,6 +28,7 @@ from undisc_protocol.log import Event
 READY_SECONDS: Final = 5.0
 _LEFTOVER_SECONDS: Final = 5.0  # a fetch that goes on moves its pack while we look
 _FETCH_SECONDS: Final = 60.0
+_MANY: Final = 25  # revoked permissions that are tried over the network at the end
 _LINES: Final = {"grant": "grant.created", "share": "share.registered"}
 
 
@@ -155,7 +156,8 @@ def start_timed(node: KillableNode, ledger: Ledger) -> None:
     node.start()
     node.admin.get("status")
     took = time.monotonic() - began
-    ledger.ready.append(took)
+    if node.forks is None:
+        ledger.ready.append(took)
     # Others may be at work on this machine; alone, the bound is the bound.
     busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert took <= READY_SECONDS * busy, f"ready only after {took:.1f} s"
@@ -176,7 +178,7 @@ def check(
         ledger: What it acknowledged.
         chance: Chooses samples.
         asker: A trusted peer that tries what was granted and what was revoked.
-        everything: Read back every byte, and try every revoked permission.
+        everything: Read back every byte, and try many revoked permissions.
     """
     listed = {one["uid"]: one for one in node.studies()}
     held = {uid: node.hashes(one["id"]) for uid, one in listed.items()}
@@ -272,7 +274,7 @@ def _check_refusals(
 ) -> None:
     known = [one for one in ledger.permissions.values() if one.offer]
     revoked = [one for one in known if one.revoked]
-    for one in revoked if everything else chance.sample(revoked, min(2, len(revoked))):
+    for one in chance.sample(revoked, min(_MANY if everything else 2, len(revoked))):
         row = _fetched(asker, one.offer)
         assert row["state"] == "failed", f"revoked and served: {row}"
         ledger.count("refusals")

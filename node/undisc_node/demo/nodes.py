@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,15 +119,7 @@ class NodeProcess:
         Raises:
             Unavailable: It ended, or did not answer in time.
         """
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [_program("undisc-node"), "--home", str(self.home), "serve"],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                env=self._environment(),
-                start_new_session=True,
-            )
+        self._process = self._launch(["--home", str(self.home), "serve"])
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -137,6 +129,18 @@ class NodeProcess:
                 return
             time.sleep(0.02)
         raise Unavailable(f"node '{self.name}' did not answer within {_START_SECONDS} seconds")
+
+    def _launch(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Begin `undisc-node` in a process group of its own."""
+        with self.log_path.open("ab") as log:
+            return subprocess.Popen(
+                [_program("undisc-node"), *arguments],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self._environment(),
+                start_new_session=True,
+            )
 
     def _answers(self) -> bool:
         """Tell whether all doors are open: the admin socket comes first, the DICOM port last."""
