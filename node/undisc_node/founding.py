@@ -76,7 +76,14 @@ class Succession:
 
 
 def found(
-    home: Path, *, name: str, urls: tuple[str, ...], demo: bool, kit_path: Path, passphrase: str
+    home: Path,
+    *,
+    name: str,
+    urls: tuple[str, ...],
+    demo: bool,
+    kit_path: Path,
+    passphrase: str,
+    keys_elsewhere: Path | None = None,
 ) -> Founded:
     """Make a node.
 
@@ -87,6 +94,7 @@ def found(
         demo: Whether it is for demonstrations only.
         kit_path: Where to write the recovery kit; must not exist.
         passphrase: Protects the kit.
+        keys_elsewhere: Directory for the key files, if they shall not lie in the home.
 
     Raises:
         Invalid: The name or the passphrase cannot be used.
@@ -101,7 +109,7 @@ def found(
             code="home_exists",
             hint="choose another --home, or start the node that lives there: undisc-node serve",
         )
-    homes.check_place(home)
+    homes.check_place(home, keys_elsewhere)
     node_seed, recovery_seed, wrapping_key = (os.urandom(keys.KEY_SIZE) for _ in range(3))
     record = sign_identity_record(
         keys.SignKey.from_seed(node_seed),
@@ -124,6 +132,7 @@ def found(
         demo=demo,
         settings=_settings_text(name.strip(), urls),
         entropy=SystemEntropy(),
+        keys_elsewhere=keys_elsewhere,
     )
     return Founded(identity.node_id, fingerprint_words(identity.node_id))
 

@@ -105,6 +105,30 @@ def test_a_home_is_not_made_twice(copy, tmp_path):
     assert not (tmp_path / "kit").exists()
 
 
+def test_keys_can_lie_on_another_disk(tmp_path):
+    """The home has only a link to them, so that no copy of the home takes them along."""
+    passphrase, keys = tmp_path / "passphrase", tmp_path / "disk" / "keys"
+    passphrase.write_text("correct horse battery\n")
+
+    def init(home: str, kit: str):
+        return command(
+            "undisc-node", tmp_path / home, "init", "--name", "P", "--keys", str(keys),
+            "--recovery-kit", str(tmp_path / kit), "--passphrase-file", str(passphrase),
+        )  # fmt: skip
+
+    assert init("home", "kit").returncode == 0
+    assert (tmp_path / "home" / "keys").is_symlink()
+    assert {path.name for path in keys.iterdir()} == {"node-key", "key-encryption-key"}
+    verified = command(
+        "undisc-node", tmp_path / "home", "kit", "verify", str(tmp_path / "kit"),
+        "--passphrase-file", str(passphrase),
+    )  # fmt: skip
+    assert verified.returncode == 0
+    assert (keys / "kit-verified").exists()
+    assert_clear(init("other", "other-kit"), "is not empty")
+    assert not (tmp_path / "other-kit").exists()
+
+
 def test_a_short_passphrase_makes_no_node(tmp_path):
     passphrase = tmp_path / "passphrase"
     passphrase.write_text("short\n")

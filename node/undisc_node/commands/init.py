@@ -24,6 +24,12 @@ from undisc_node.commands.common import Given, clear_errors, passphrase
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="File with the kit's passphrase, instead of a prompt.",
 )
+@click.option(
+    "--keys",
+    "keys_elsewhere",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Empty directory for the node's keys, such as another disk; by default in the home.",
+)
 @click.option("--url", "urls", multiple=True, help="Public address of this node (repeatable).")
 @click.option("--demo", is_flag=True, help="A node for demonstrations; never for real patients.")
 @click.pass_obj
@@ -33,6 +39,7 @@ def init(
     name: str,
     kit_path: Path,
     passphrase_file: Path | None,
+    keys_elsewhere: Path | None,
     urls: tuple[str, ...],
     demo: bool,  # noqa: FBT001 - click passes options by name
 ) -> None:
@@ -49,6 +56,7 @@ def init(
         demo=demo,
         kit_path=kit_path,
         passphrase=passphrase(passphrase_file, confirm=True),
+        keys_elsewhere=keys_elsewhere,
     )
     click.echo(f"made node '{name}' in {given.home}")
     click.echo("its id, as words that others compare with you on the phone:")

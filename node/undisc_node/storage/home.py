@@ -3,7 +3,8 @@
     undisc.toml          settings
     identity-0, -1, …    identity records, first to current (public)
     demo                 present on nodes made for demonstrations
-    keys/                0700; node-key, key-encryption-key (0600, hex), kit-verified
+    keys/                0700, or a link to such a directory on another disk;
+                         node-key, key-encryption-key (0600, hex), kit-verified
     keyring.sqlite3, catalog.sqlite3, packs/, staging/, admin.sock
 
 Keys are written once, at `init` or restore, never by a running node. A home is made in a temporary
@@ -103,16 +104,23 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def check_place(home: Path) -> None:
+def check_place(home: Path, keys_elsewhere: Path | None = None) -> None:
     """Find out whether a home can be made here, before anything else is written.
 
+    Args:
+        home: Where.
+        keys_elsewhere: Where its keys shall lie, if not in the home.
+
     Raises:
+        Conflict: The directory for the keys is not empty.
         Unavailable: The directory above cannot be made, or not be written to.
     """
     with _clear_errors(home):
         home.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(home.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "permission denied", str(home.parent))
+        if keys_elsewhere is not None:
+            _check_keys_directory(keys_elsewhere)
 
 
 def create_home(
@@ -124,6 +132,7 @@ def create_home(
     demo: bool,
     settings: str,
     entropy: Entropy,
+    keys_elsewhere: Path | None = None,
 ) -> None:
     """Make the home of a new node.
 
@@ -135,6 +144,8 @@ def create_home(
         demo: Whether the node is for demonstrations only.
         settings: Text of `undisc.toml`.
         entropy: Names the origin of the log.
+        keys_elsewhere: Directory for the key files, such as another disk; `keys` becomes a link to
+            it. It is made if it is missing, and must be empty.
 
     Raises:
         Conflict: A node, or something else, lives there already.
@@ -150,8 +161,9 @@ def create_home(
         home.parent.mkdir(parents=True, exist_ok=True)
         draft = home.with_name(f".{home.name}.new-{os.getpid()}")
         draft.mkdir(mode=0o700)
-        for name in ("keys", "packs", "staging"):
+        for name in ("packs", "staging"):
             (draft / name).mkdir(mode=0o700)
+        _make_keys_directory(draft / "keys", keys_elsewhere)
         write_durably(draft / "keys" / NODE_KEY, node_seed.hex().encode() + b"\n")
         write_durably(
             draft / "keys" / KEY_ENCRYPTION_KEY, key_encryption_key.hex().encode() + b"\n"
@@ -171,6 +183,26 @@ def create_home(
             home.rmdir()
         draft.rename(home)
         sync_directory(home.parent)
+
+
+def _make_keys_directory(path: Path, elsewhere: Path | None) -> None:
+    if elsewhere is None:
+        path.mkdir(mode=0o700)
+        return
+    _check_keys_directory(elsewhere)
+    path.symlink_to(elsewhere.absolute(), target_is_directory=True)
+
+
+def _check_keys_directory(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(path.iterdir()):
+        raise Conflict(
+            f"the directory for the keys, {path}, is not empty",
+            code="keys_exist",
+            hint="choose an empty directory; the keys of another node are never overwritten",
+        )
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "permission denied", str(path))
 
 
 def write_identity(home: Path, records: Sequence[bytes]) -> None:
