@@ -6,8 +6,10 @@ import pytest
 
 from support import samples
 from undisc_node.services.errors import Conflict
-from undisc_node.services.model import FetchState
+from undisc_node.services.model import FetchState, Recalled
+from undisc_protocol import limits
 from undisc_protocol.log import Frontier, leaf_hash
+from undisc_protocol.tree import Checkpoint
 
 DAY_MS = 86_400_000
 
@@ -176,3 +178,67 @@ def test_the_log_is_read_in_pages_and_from_the_end(catalog):
         assert [row.number for row in records.log.newest(3)] == [3, 4, 5]
         assert [row.number for row in records.log.newest(9)] == list(range(6))
         assert records.log.list(after=5) == []
+
+
+def test_other_records_of_a_peer_are_new_once_and_few(catalog):
+    """Whoever shows more of them cannot fill the disk; another peer has its own."""
+    peer, other = samples.name("peer", 32), samples.name("other", 32)
+    with catalog.change() as records:
+        heads = [samples.name(f"head {number}", 32) for number in range(9)]
+        new = [records.witnessed.add_head(peer, head, 5) for head in [heads[0], *heads]]
+        assert new == [True, False, *[True] * 7, False]
+        assert records.witnessed.add_head(other, heads[0], 5)
+
+
+def test_earlier_logs_are_kept_one_head_each(catalog):
+    """The largest of each origin, the newest origins first, and not without end."""
+    peer = samples.name("peer", 32)
+
+    def seen(number, size):
+        return Checkpoint(samples.name(f"origin {number}", 16), size, samples.name("root", 32))
+
+    with catalog.change() as records:
+        records.witnessed.add_log(peer, seen(1, 5), 10)
+        records.witnessed.add_log(peer, seen(1, 9), 20)
+        records.witnessed.add_log(peer, seen(1, 7), 30)
+        records.witnessed.add_log(peer, seen(2, 3), 25)
+    with catalog.look() as records:
+        assert records.witnessed.logs(peer) == [seen(2, 3), seen(1, 9)]
+        assert records.witnessed.logs(samples.name("other", 32)) == []
+    with catalog.change() as records:
+        for number in range(3, 30):
+            records.witnessed.add_log(peer, seen(number, 1), 100 + number)
+    with catalog.look() as records:
+        kept = records.witnessed.logs(peer)
+    assert len(kept) == limits.MAX_RECALLED_LOGS - 1
+    assert kept[0] == seen(29, 1)
+
+
+def test_what_a_peer_remembers_takes_the_place_of_what_it_said_before(catalog):
+    first = Recalled(samples.name("peer", 32), 5, 120, 83, 2, 1, "")
+    again = replace(first, at_ms=9, problem="unreachable: nobody answers")
+    other = replace(first, peer=samples.name("other", 32), at_ms=7)
+    with catalog.change() as records:
+        for one in (first, other, again):
+            records.witnessed.put_recalled(one)
+    with catalog.look() as records:
+        assert records.witnessed.recalled() == [other, again]
+    assert (first.missing_lines, replace(first, own_lines=121).missing_lines) == (37, 0)
+
+
+def test_receipts_are_listed_by_the_other_node_newest_first(catalog):
+    peer = samples.name("peer", 32)
+    receipts = [
+        replace(samples.receipt(f"receipt {number}"), peer=peer, at_ms=100 + number // 2)
+        for number in range(5)
+    ]
+    with catalog.change() as records:
+        for receipt in receipts:
+            records.fetches.add_receipt(receipt)
+        records.fetches.add_receipt(replace(samples.receipt("other"), peer=samples.name("x", 32)))
+    with catalog.look() as records:
+        newest = receipts[::-1]
+        assert records.fetches.receipts_with(peer, skip=0, limit=9) == newest
+        assert records.fetches.receipts_with(peer, skip=2, limit=2) == newest[2:4]
+        assert records.fetches.has_receipt(receipts[3].id)
+        assert not records.fetches.has_receipt(samples.name("never filed", 32))

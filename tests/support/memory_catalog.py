@@ -21,6 +21,7 @@ from undisc_node.services.model import (
     Pack,
     PackRole,
     Peer,
+    Recalled,
     Receipt,
     Restored,
     Share,
@@ -31,6 +32,7 @@ from undisc_node.services.model import (
 )
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier, leaf_hash
+from undisc_protocol.tree import Checkpoint
 
 _DAY_MS = 86_400_000
 _Decided = TypeVar("_Decided", Grant, Share, Fetch)
@@ -49,6 +51,9 @@ class _Tables:
     invocations: dict[bytes, int] = field(default_factory=dict)
     fetches: dict[bytes, Fetch] = field(default_factory=dict)
     receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    heads: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    logs: dict[tuple[bytes, bytes], tuple[int, Checkpoint]] = field(default_factory=dict)
+    recalled: dict[bytes, Recalled] = field(default_factory=dict)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     restored: list[Restored] = field(default_factory=list)
     suspended: set[bytes] = field(default_factory=set)
@@ -323,6 +328,15 @@ class _Fetches(_Part):
         found = [one for one in self._now.receipts.values() if one.study == study]
         return sorted(found, key=lambda one: one.at_ms)
 
+    def has_receipt(self, receipt: bytes) -> bool:
+        return receipt in self._now.receipts
+
+    def receipts_with(self, peer: bytes, *, skip: int, limit: int) -> Sequence[Receipt]:
+        found = [one for one in self._now.receipts.values() if one.peer == peer]
+        found.reverse()
+        found.sort(key=lambda one: one.at_ms, reverse=True)
+        return found[skip : skip + limit]
+
 
 class _Log(_Part):
     def append(self, event: bytes, salt: bytes) -> int:
@@ -373,6 +387,36 @@ class _Restored(_Part):
         ]
 
 
+class _Witnessed(_Part):
+    def add_head(self, peer: bytes, head: bytes, at_ms: int) -> bool:
+        heads = self._new.heads
+        if (peer, head) in heads or sum(one == peer for one, _ in heads) >= 8:
+            return False
+        heads[peer, head] = at_ms
+        return True
+
+    def add_log(self, peer: bytes, seen: Checkpoint, at_ms: int) -> None:
+        logs = self._new.logs
+        known = logs.get((peer, seen.origin))
+        if known is None or seen.size > known[1].size:
+            logs[peer, seen.origin] = (at_ms, seen)
+        for old in self._logs_of(peer)[15:]:
+            del logs[peer, old.origin]
+
+    def _logs_of(self, peer: bytes) -> Sequence[Checkpoint]:
+        found = [pair for (owner, _), pair in self._now.logs.items() if owner == peer]
+        return [seen for _, seen in sorted(found, key=lambda pair: (-pair[0], pair[1].origin))]
+
+    def logs(self, peer: bytes) -> Sequence[Checkpoint]:
+        return self._logs_of(peer)
+
+    def put_recalled(self, recalled: Recalled) -> None:
+        self._new.recalled[recalled.peer] = recalled
+
+    def recalled(self) -> Sequence[Recalled]:
+        return sorted(self._now.recalled.values(), key=lambda one: one.at_ms)
+
+
 class MemoryRecords:
     """Everything the catalog keeps, within one change or look."""
 
@@ -385,6 +429,7 @@ class MemoryRecords:
         self.fetches = _Fetches(tables, writable=writable)
         self.log = _Log(tables, writable=writable)
         self.restored = _Restored(tables, writable=writable)
+        self.witnessed = _Witnessed(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

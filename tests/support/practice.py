@@ -46,7 +46,7 @@ from undisc_node.services.streams import Stream, Streams
 from undisc_node.services.studies import Studies
 from undisc_node.services.sweeping import sweep
 from undisc_protocol.capability.delegation import COMMAND_READ, sign_share
-from undisc_protocol.identity import read_identity, sign_identity_record
+from undisc_protocol.identity import commitment, read_identity, sign_identity_record
 from undisc_protocol.keys import SignKey, box_key, link_key
 from undisc_protocol.log import Event
 
@@ -77,13 +77,18 @@ class Hurry(threading.Event):
         return self.is_set()
 
 
+def recovery_key(practice: str, number: int) -> SignKey:
+    """Return the key in the kit that makes a practice's identity record of that number."""
+    return SignKey.from_seed(random_name(f"recovery key {number} of {practice}", 32))
+
+
 def own_identity(name: str, clock: FakeClock, *, demo: bool) -> OwnIdentity:
     """Return a practice that has existed for a day."""
     seed = random_name(f"node key of {name}", 32)
     key = SignKey.from_seed(seed)
     record = sign_identity_record(
         key,
-        next_hash=random_name(f"recovery key of {name}", 32),
+        next_hash=commitment(recovery_key(f"Practice {name}", 1)),
         issued=clock.now_ms() // 1000 - DAY,
     )
     return OwnIdentity(

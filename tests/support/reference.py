@@ -55,6 +55,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "peer.trusted": "Another node was trusted.",
     "peer.suspended": "Another node was suspended.",
     "peer.revoked": "Another node was revoked.",
+    "peer.key_changed": "Another node goes on under a new key, with records that prove it.",
+    "peer.identity_differs": "Another node showed records that are not those it is known by; detail"
+    " says whether it was suspended over them.",
     "peer.log_differs": "Another node showed a log that contradicts what it showed before.",
     "fetch.answered": "Another node asked for a study and got a ticket for it.",
     "fetch.refused": "A request with sound capabilities was refused; detail has the code.",
@@ -165,7 +168,7 @@ An event names studies by our id, by UID and by patient ID. So the log is patien
 {rows}
 
 The outcome of an event is 0 (success), 4 (minor failure: `fetch.refused`, `fetch.failed`) or 8
-(serious failure: `peer.log_differs`).
+(serious failure: `peer.log_differs`, `peer.identity_differs`).
 """
 
 

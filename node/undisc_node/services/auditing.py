@@ -44,6 +44,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "peer.trusted": ("110113", "U"),
     "peer.suspended": ("110113", "U"),
     "peer.revoked": ("110113", "D"),
+    "peer.key_changed": ("110113", "U"),
+    "peer.identity_differs": ("110113", "E"),
     "peer.log_differs": ("110113", "E"),
     "fetch.answered": ("110102", "R"),
     "fetch.refused": ("110113", "E"),

@@ -6,25 +6,29 @@ machine, which `fetch_run` drives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 from nacl.public import PrivateKey
 
 from undisc_node.services.errors import Refused
 from undisc_node.services.fetch_commit import sender_name
 from undisc_node.services.fetch_world import FetchWorld
+from undisc_node.services.following import look_again
 from undisc_node.services.model import Fetch, Peer, PeerState
 from undisc_protocol import limits
 from undisc_protocol.answer import request_hash
 from undisc_protocol.boxes import box_seal
 from undisc_protocol.capability.invocation import Arguments, sign_invocation
 from undisc_protocol.dagcbor import Cid
-from undisc_protocol.errors import Revoked
+from undisc_protocol.errors import Revoked, Unreachable
 from undisc_protocol.exchange import REQUEST_NONCE, Granted, make_request, read_answer
+from undisc_protocol.identity import NodeId
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.offer import Offer, read_offer
 from undisc_protocol.pack import ObjectHeader
-from undisc_protocol.receipt import read_acknowledgement
+from undisc_protocol.receipt import read_acknowledgement, read_receipt, sign_receipt
 
 PURPOSE = "TREAT"  # HL7 PurposeOfUse; what we say about the reason, logged at the holder
 
@@ -47,6 +51,44 @@ def trusted_holder(world: FetchWorld, fetch: Fetch) -> Peer:
             hint="trust it again, then go on with the fetch",
         )
     return peer
+
+
+class NoSignedAnswer(Unreachable):
+    """An answer came, and the holder as we know it did not sign it."""
+
+
+Said = TypeVar("Said")
+
+
+def with_holder(world: FetchWorld, fetch: Fetch, say: Callable[[Peer], Said]) -> tuple[Peer, Said]:
+    """Say something to the holder, and once more if it turns out to have a new key or card.
+
+    Returns:
+        The holder as it was known when it answered, and what came of it.
+
+    Raises:
+        Revoked: It is not a peer any more.
+        Refused: It is suspended.
+        RemoteProtocolError: What `say` raises.
+    """
+    peer = trusted_holder(world, fetch)
+    try:
+        return peer, say(peer)
+    except NoSignedAnswer:
+        newer = look_again(world, peer)
+        if (newer.did, newer.box) == (peer.did, peer.box):
+            raise
+    peer = trusted_holder(world, fetch)
+    return peer, say(peer)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Tell an answer that does not verify from no answer."""
+    try:
+        yield
+    except Unreachable as problem:
+        raise NoSignedAnswer(str(problem)) from None
 
 
 def brought_before(world: FetchWorld, fetch: Fetch, offer: Offer) -> Sequence[ObjectHeader]:
@@ -85,15 +127,16 @@ def ask_holder(
     fetch_key = PrivateKey(world.entropy.random(KEY_SIZE))
     invocation, body = _request(world, offer, peer, fetch_key, have)
     reply = world.network.ask(peer.urls, "/undisc/v1/fetch", body, limit=limits.MAX_ANSWER)
-    granted = read_answer(
-        reply.body,
-        status=reply.status,
-        request=request_hash(body),
-        invocation=Cid.of(invocation),
-        holder=peer.did,
-        fetch_key=fetch_key,
-        have=have,
-    )
+    with _answered():
+        granted = read_answer(
+            reply.body,
+            status=reply.status,
+            request=request_hash(body),
+            invocation=Cid.of(invocation),
+            holder=peer.did,
+            fetch_key=fetch_key,
+            have=have,
+        )
     return granted, Cid.of(invocation)
 
 
@@ -110,7 +153,7 @@ def _request(
         command=capability.command,
         arguments=Arguments(
             study=capability.policy.study,
-            by=world.own.key.did,
+            by=capability.audience,
             key=bytes(fetch_key.public_key),
             purpose=PURPOSE,
             series=capability.policy.series,
@@ -136,18 +179,27 @@ def _request(
     return invocation, body
 
 
-def send_receipt(world: FetchWorld, peer: Peer, token: bytes) -> None:
+def send_receipt(world: FetchWorld, token: bytes, peer: Peer) -> None:
     """Send a signed receipt; return when the holder has acknowledged it.
+
+    What was signed before this node's key was replaced is signed anew: nobody takes a former key.
 
     Raises:
         RemoteProtocolError: No answer, a refusal, or an answer that does not verify.
     """
+    now = world.clock.now_ms() // 1000
+    filed = read_receipt(token, to=NodeId(peer.id), now=now)
+    if filed.sender.key != world.own.key.did:
+        token = sign_receipt(
+            world.own.key, filed.stored, sender=world.own.identity, to=NodeId(peer.id)
+        )
     body = box_seal(peer.box, token, ephemeral=world.entropy.random(KEY_SIZE))
     reply = world.network.ask(peer.urls, "/undisc/v1/receipt", body, limit=limits.MAX_REFUSAL)
-    read_acknowledgement(
-        reply.body,
-        status=reply.status,
-        request=request_hash(body),
-        receipt=token,
-        holder=peer.did,
-    )
+    with _answered():
+        read_acknowledgement(
+            reply.body,
+            status=reply.status,
+            request=request_hash(body),
+            receipt=token,
+            holder=peer.did,
+        )

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Event
 
 from undisc_node.services import auditing
@@ -21,6 +22,7 @@ from undisc_node.services.fetch_asking import (
     brought_before,
     send_receipt,
     trusted_holder,
+    with_holder,
 )
 from undisc_node.services.fetch_commit import (
     Finished,
@@ -191,12 +193,14 @@ class FetchRun:
         return []
 
     def _ask(self) -> Sequence[Happening]:
+        world = self._world
         staged = self._incoming.complete() if self._incoming else frozenset()
         here = brought_before(self._world, self._fetch, self._offer)
         have = staged.union(header.id for header in here)
         try:
-            peer = trusted_holder(self._world, self._fetch)
-            granted, invocation = ask_holder(self._world, self._offer, peer, have)
+            peer, (granted, invocation) = with_holder(
+                world, self._fetch, lambda peer: ask_holder(world, self._offer, peer, have)
+            )
         except (Unreachable, Busy) as problem:
             self._problem = f"{problem.code}: {problem}"
             return [Broken()]
@@ -206,7 +210,13 @@ class FetchRun:
         self._granted, self._invocation = granted, invocation
         with self._world.catalog.change() as records:
             current = records.peers.get(peer.id) or peer
-            remember_checkpoint(self._world.journal, records, current, granted.checkpoint)
+            remember_checkpoint(
+                self._world.journal,
+                records,
+                current,
+                granted.checkpoint,
+                self._world.clock.now_ms(),
+            )
         answered = Answered(self._announce(granted))
         needed = set(self._needed)
         listed = [one for one in granted.manifest.objects if one.id not in needed]
@@ -298,12 +308,12 @@ class FetchRun:
         return [Published()]
 
     def _send_receipt(self) -> Sequence[Happening]:
+        world = self._world
         with self._world.catalog.look() as records:
             due = receipts_of(records, self._fetch, self._offer)
         try:
             for receipt in due:
-                peer = trusted_holder(self._world, self._fetch)
-                send_receipt(self._world, peer, receipt.token)
+                with_holder(world, self._fetch, partial(send_receipt, world, receipt.token))
         except (Unreachable, Busy):
             return [Broken()]
         except RemoteProtocolError as problem:

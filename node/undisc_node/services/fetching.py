@@ -18,6 +18,7 @@ from undisc_node.services.errors import Conflict, NotFound, Refused
 from undisc_node.services.fetch_run import FetchRun
 from undisc_node.services.fetch_world import FetchWorld, Progress
 from undisc_node.services.finding import by_prefix
+from undisc_node.services.following import offered_before
 from undisc_node.services.model import Fetch, FetchState, Peer, PeerState
 from undisc_node.services.peering import Peering
 from undisc_protocol.capability.delegation import COMMAND_READ
@@ -73,9 +74,9 @@ class Fetching:
                 code="view_only",
                 hint="ask for a grant or share to read",
             )
-        self._peering.refresh(
-            self._trusted(read), NodeDocument(read.holder, read.card, read.card_bytes)
-        )
+        peer = self._trusted(read)
+        if not offered_before(read, peer):
+            self._peering.refresh(peer, NodeDocument(read.holder, read.card, read.card_bytes))
         with self._lock:
             unfinished = self._unfinished(read)
             if unfinished is not None:

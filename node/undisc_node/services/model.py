@@ -343,6 +343,35 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What a peer remembers of this node, compared with what this node knew when it asked.
+
+    Attributes:
+        peer: The peer's node id.
+        at_ms: When it was asked.
+        seen_lines: How many lines of our log it had seen before our restore, or now if there was
+            none; 0 when it never saw any.
+        own_lines: How many of them our log had when it came back.
+        stored: Studies it stored whose receipts we did not have.
+        fetched: Studies we had stored, by receipts of ours that we did not have.
+        problem: Code and sentence of what went wrong; empty if it told everything.
+    """
+
+    peer: bytes
+    at_ms: int
+    seen_lines: int
+    own_lines: int
+    stored: int
+    fetched: int
+    problem: str
+
+    @property
+    def missing_lines(self) -> int:
+        """Lines of our log that the peer has seen and we do not have."""
+        return max(0, self.seen_lines - self.own_lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """One study being brought from a peer, and where it came from afterwards.
 

@@ -13,12 +13,13 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
 from undisc_node.services.finding import by_prefix
+from undisc_node.services.following import recognise, take_card
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.ports import Catalog, Clock, PeerNetwork, Records
 from undisc_node.services.witnessing import remember_checkpoint
 from undisc_protocol.did import Did
-from undisc_protocol.identity import NodeDocument, read_node_document
+from undisc_protocol.identity import NodeDocument, read_card, read_node_document
 
 SCOPES = ("fetch", "offer")
 """What a trusted peer may do: fetch what it was given; offer us studies."""
@@ -117,6 +118,8 @@ class Peering:
 
         Raises:
             Refused: Another node answers there, or it is this node, or its card is an old one.
+            OutdatedIdentity: It shows a key that it has replaced.
+            ForkedIdentity: It shows other identity records than those it is known by.
             Conflict: The peer was revoked.
             Invalid: Unknown scope.
         """
@@ -131,6 +134,7 @@ class Peering:
             )
         if node_id == self._own.id:
             raise Refused("this is the node's own address", code="own_address")
+        recognise(self._catalog, self._journal, self._clock, document.identity)
         with self._catalog.change() as records:
             known = records.peers.get(node_id)
             if known is not None and known.state is PeerState.REVOKED:
@@ -139,7 +143,7 @@ class Peering:
                     code="peer_revoked",
                     hint="the other practice needs a new node identity",
                 )
-            if known is not None and document.card.seq < known.seq:
+            if known is not None and document.card.rank < read_card(known.card).rank:
                 raise Refused(
                     "the node at this address shows an older card than the one that is known",
                     code="old_card",
@@ -163,31 +167,24 @@ class Peering:
             records.peers.put(peer)
             if "fetch" not in peer.scopes:
                 records.tickets.drop(peer=node_id, at_ms=self._clock.now_ms())
-            peer = remember_checkpoint(self._journal, records, peer, document.card.checkpoint)
+            peer = remember_checkpoint(
+                self._journal, records, peer, document.card.checkpoint, self._clock.now_ms()
+            )
             self._note(records, "peer.added", peer, actor)
             if trust:
                 self._note(records, "peer.trusted", peer, actor)
             return peer
 
     def refresh(self, peer: Peer, card_document: NodeDocument) -> Peer:
-        """Take over a newer status card of a known peer; an older one changes nothing."""
-        card = card_document.card
-        if card_document.identity.node_id != peer.id or card.seq <= peer.seq:
+        """Take over a known peer's newer key and newer card; an older card changes nothing.
+
+        Raises:
+            OutdatedIdentity: It shows a key that it has replaced.
+            ForkedIdentity: It shows other identity records than those it is known by.
+        """
+        if card_document.identity.node_id != peer.id:
             return peer
-        with self._catalog.change() as records:
-            current = records.peers.get(peer.id)
-            if current is None or card.seq <= current.seq:
-                return current or peer
-            newer = replace(
-                current,
-                name=card.name,
-                urls=card.urls or current.urls,
-                box=card.box,
-                card=card_document.card_bytes,
-                seq=card.seq,
-            )
-            records.peers.put(newer)
-            return remember_checkpoint(self._journal, records, newer, card.checkpoint)
+        return take_card(self._catalog, self._journal, self._clock, card_document) or peer
 
     def find(self, name: str) -> Peer:
         """Return the peer of an exact name or a unique beginning of its id.

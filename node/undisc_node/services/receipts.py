@@ -5,6 +5,7 @@ from __future__ import annotations
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
 from undisc_node.services.errors import ServiceError
+from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Receipt
 from undisc_node.services.ports import Catalog, Clock, Reply
@@ -65,6 +66,7 @@ class Receipts:
     def _filed(self, body: bytes) -> bytes:
         receipt = open_receipt(body, box=self._own.box, own=self._own.id, now=self._now())
         stored = receipt.stored
+        recognise(self._catalog, self._journal, self._clock, receipt.sender)
         with self._catalog.change() as records:
             ticket = records.tickets.by_invocation(stored.invocation.digest)
             if ticket is None or ticket.peer != receipt.sender.node_id:
@@ -81,12 +83,13 @@ class Receipts:
                 size=stored.size,
                 at_ms=self._clock.now_ms(),
             )
-            known = {
-                one.id
+            known = [
+                one
                 for one in records.fetches.receipts(stored.study)
                 if one.invocation == row.invocation
-            }
-            if known and row.id not in known:
+            ]
+            # After a change of its key, the recipient signs the same statement anew.
+            if known and (row.objects, row.size) not in {(one.objects, one.size) for one in known}:
                 # Otherwise a peer with one ticket could fill rows and log without end.
                 raise NotGranted("another receipt for this answer is on file already")
             if not known:

@@ -13,6 +13,7 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
 from undisc_node.services.contents import Contents, Located
 from undisc_node.services.errors import Damaged, ServiceError
+from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import (
     Extent,
@@ -113,9 +114,13 @@ class Serving:
     def _granted(self, body: bytes) -> bytes:
         now = self._now()
         request = read_request(body, box=self._own.box, own=self._own.id, now=now)
-        claim = verify_chain(request.invocation, request.proofs, own=self._own.names, now=now)
+        recognise(self._catalog, self._journal, self._clock, request.sender)
+        claim = verify_chain(
+            request.invocation, request.proofs, own=self._own.names, now=now, asker=request.sender
+        )
         # A node speaks for itself: nobody can spend an invocation that another node has signed.
-        if claim.audience != request.sender.key:
+        # Under its newest key, it also speaks for whom its former keys were given something.
+        if claim.audience not in request.sender.dids:
             raise WrongAudience("the capability names another recipient than the asking node")
         try:
             manifest, extents = self._permitted(claim, request)

@@ -16,7 +16,7 @@ from undisc_protocol.tree import Checkpoint
 
 
 def remember_checkpoint(
-    journal: Journal, records: Records, peer: Peer, seen: Checkpoint | None
+    journal: Journal, records: Records, peer: Peer, seen: Checkpoint | None, now_ms: int
 ) -> Peer:
     """Keep the newest head of a peer's log; log an alert when two heads contradict each other.
 
@@ -25,6 +25,7 @@ def remember_checkpoint(
         records: The open change.
         peer: Whose log it is.
         seen: The head it has just signed, or None.
+        now_ms: The time now.
 
     Returns:
         The peer's row as saved.
@@ -39,7 +40,9 @@ def remember_checkpoint(
             _alert(journal, records, peer, "two roots of the same size")
             return peer
     elif known is not None:
-        # A node that was restored begins a new log (DESIGN §3); its administrator can confirm that.
+        # A node that was restored goes on under another origin. What was seen of the log before is
+        # kept: the node may have lost lines of it, and will ask.
+        records.witnessed.add_log(peer.id, known, now_ms)
         _alert(journal, records, peer, "another log than before")
     newer = replace(peer, checkpoint=seen)
     records.peers.put(newer)

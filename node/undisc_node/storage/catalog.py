@@ -28,6 +28,7 @@ from undisc_node.storage.session import Session
 from undisc_node.storage.shares import ShareTable
 from undisc_node.storage.studies import StudyTable
 from undisc_node.storage.tickets import TicketTable
+from undisc_node.storage.witnessed import WitnessedTable
 
 _IDLE_READERS: Final = 8  # connections kept open between looks; each has a page cache of 2 MB
 
@@ -44,6 +45,7 @@ class CatalogRecords:
     fetches: FetchTable
     log: LogTable
     restored: RestoredTable
+    witnessed: WitnessedTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -57,6 +59,7 @@ class CatalogRecords:
             fetches=FetchTable(session),
             log=LogTable(session),
             restored=RestoredTable(session),
+            witnessed=WitnessedTable(session),
         )
 
 

@@ -81,6 +81,18 @@ class FetchTable:
         )
         return [Receipt(*row) for row in rows]
 
+    def has_receipt(self, receipt: bytes) -> bool:
+        """Tell whether a receipt of this id is filed."""
+        return self._session.row("SELECT 1 FROM receipts WHERE id = ?", (receipt,)) is not None
+
+    def receipts_with(self, peer: bytes, *, skip: int, limit: int) -> Sequence[Receipt]:
+        """List receipts that a peer gave us or we gave it, newest first."""
+        rows = self._session.rows(
+            _RECEIPTS.select("WHERE peer = ? ORDER BY at_ms DESC, rowid DESC LIMIT ? OFFSET ?"),
+            (peer, limit, skip),
+        )
+        return [Receipt(*row) for row in rows]
+
 
 def _fetch(row: Any) -> Fetch:
     return Fetch(

@@ -336,3 +336,38 @@ def m0007_a_million_studies(database: Database) -> None:
         BEGIN UPDATE study_texts SET search = NEW.search WHERE study = NEW.id; END
     """)
     database.execute("INSERT INTO study_texts (study, search) SELECT id, search FROM studies")
+
+
+@CATALOG()
+def m0008_what_peers_showed_and_remember(database: Database) -> None:
+    """Identity records that are not a peer's, its earlier logs, and what it remembers of us."""
+    database.execute("""
+        CREATE TABLE identity_heads (
+            peer BLOB NOT NULL CHECK (length(peer) = 32),
+            head BLOB NOT NULL CHECK (length(head) = 32),
+            at_ms INTEGER NOT NULL,
+            PRIMARY KEY (peer, head)
+        ) STRICT, WITHOUT ROWID
+    """)
+    database.execute("""
+        CREATE TABLE earlier_logs (
+            peer BLOB NOT NULL CHECK (length(peer) = 32),
+            origin BLOB NOT NULL CHECK (length(origin) = 16),
+            size INTEGER NOT NULL CHECK (size >= 0),
+            root BLOB NOT NULL CHECK (length(root) = 32),
+            at_ms INTEGER NOT NULL,
+            PRIMARY KEY (peer, origin)
+        ) STRICT, WITHOUT ROWID
+    """)
+    database.execute("""
+        CREATE TABLE recalled (
+            peer BLOB NOT NULL PRIMARY KEY CHECK (length(peer) = 32),
+            at_ms INTEGER NOT NULL,
+            seen_lines INTEGER NOT NULL CHECK (seen_lines >= 0),
+            own_lines INTEGER NOT NULL CHECK (own_lines >= 0),
+            stored INTEGER NOT NULL CHECK (stored >= 0),
+            fetched INTEGER NOT NULL CHECK (fetched >= 0),
+            problem TEXT NOT NULL
+        ) STRICT
+    """)
+    database.execute("CREATE INDEX receipts_by_peer ON receipts (peer, at_ms)")

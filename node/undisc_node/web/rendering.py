@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -17,6 +17,7 @@ from undisc_protocol import limits
 from undisc_protocol.capability import envelope
 from undisc_protocol.did import Did, fingerprint_words
 from undisc_protocol.errors import ProtocolError, class_of_code
+from undisc_protocol.identity import read_identity_record
 from undisc_protocol.log import Event
 
 Json = dict[str, object]
@@ -54,7 +55,7 @@ class Names:
 
     def __init__(self, peers: Sequence[Peer]) -> None:
         self._by_id = {peer.id: peer.name for peer in peers}
-        self._by_did = {peer.did: peer.name for peer in peers}
+        self._by_did = {did: peer.name for peer in peers for did in _dids(peer)}
 
     def of_node(self, node_id: bytes) -> str | None:
         """Return the name of a node, or None when it is no peer of ours."""
@@ -63,6 +64,13 @@ class Names:
     def of_did(self, did: Did) -> str | None:
         """Return the name of the node with that key, or None when it is no peer of ours."""
         return self._by_did.get(did)
+
+
+def _dids(peer: Peer) -> Iterator[Did]:
+    """Yield every name of a peer: what was given to a former key is the peer's still."""
+    yield peer.did
+    for record in peer.records[:-1]:
+        yield read_identity_record(record).key
 
 
 def study_json(study: Study) -> Json:

@@ -53,6 +53,9 @@ from undisc_node.services.ports.records import (
 from undisc_node.services.ports.records import (
     TicketRecords as TicketRecords,
 )
+from undisc_node.services.ports.records import (
+    WitnessedRecords as WitnessedRecords,
+)
 from undisc_node.services.ports.world import (
     Clock as Clock,
 )

@@ -13,6 +13,7 @@ from undisc_node.services.model import (
     Pack,
     PackRole,
     Peer,
+    Recalled,
     Receipt,
     Restored,
     Share,
@@ -23,6 +24,7 @@ from undisc_node.services.model import (
 )
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier
+from undisc_protocol.tree import Checkpoint
 
 
 class StudyRecords(Protocol):
@@ -181,6 +183,12 @@ class FetchRecords(Protocol):
     def receipts(self, study: bytes) -> Sequence[Receipt]:
         """List receipts about a study, oldest first."""
 
+    def has_receipt(self, receipt: bytes) -> bool:
+        """Tell whether a receipt of this id is filed."""
+
+    def receipts_with(self, peer: bytes, *, skip: int, limit: int) -> Sequence[Receipt]:
+        """List receipts that a peer gave us or we gave it, newest first."""
+
 
 class LogRecords(Protocol):
     """The append-only log."""
@@ -220,6 +228,29 @@ class RestoredRecords(Protocol):
         """End restored mode: nothing is suspended any more."""
 
 
+class WitnessedRecords(Protocol):
+    """What other nodes showed beside what their rows say, and what they remember of this one."""
+
+    def add_head(self, peer: bytes, head: bytes, at_ms: int) -> bool:
+        """Remember identity records that are not the peer's, by the hash of the last one.
+
+        Returns:
+            Whether that is new and worth an alert; False if too many are remembered already.
+        """
+
+    def add_log(self, peer: bytes, seen: Checkpoint, at_ms: int) -> None:
+        """Keep the last head of a log that a peer does not go on with; the newest few stay."""
+
+    def logs(self, peer: bytes) -> Sequence[Checkpoint]:
+        """List the heads of a peer's earlier logs, newest first."""
+
+    def put_recalled(self, recalled: Recalled) -> None:
+        """Keep what a peer remembers of us, in the place of what it said before."""
+
+    def recalled(self) -> Sequence[Recalled]:
+        """List what each peer that was asked remembers of us, oldest first."""
+
+
 class Records(Protocol):
     """Everything the catalog keeps, within one change or one look."""
 
@@ -250,6 +281,10 @@ class Records(Protocol):
     @property
     def log(self) -> LogRecords:
         """The log."""
+
+    @property
+    def witnessed(self) -> WitnessedRecords:
+        """What other nodes showed and remember."""
 
     @property
     def restored(self) -> RestoredRecords:
