@@ -19,6 +19,7 @@ from importlib.metadata import version
 from threading import Lock
 
 from undisc_node import logs
+from undisc_node.backups import last_backup
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
 from undisc_node.dicom.port import DicomPort
@@ -37,7 +38,9 @@ from undisc_node.services.peering import Peering
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving
 from undisc_node.services.restoring import Restoring
+from undisc_node.services.retention import Retention
 from undisc_node.services.revoking import Revoking
+from undisc_node.services.room import Quotas, Room
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.sharing import Sharing
@@ -47,6 +50,7 @@ from undisc_node.services.studies import Studies
 from undisc_node.services.sweeping import finish, sweep
 from undisc_node.storage import home as homes
 from undisc_node.storage import upgrade
+from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.store import PackStore
@@ -56,7 +60,7 @@ from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_protocol.identity import read_identity
 from undisc_protocol.keys import SignKey, box_key
 
-_MIB = 2**20
+_MIB, _GIB = 2**20, 2**30
 _TICK_SECONDS = 1.0  # how often quiet studies and expired invocations are looked for
 _RETRY_TICKS = 600  # after so many, receipts that are still due are sent again
 
@@ -74,6 +78,8 @@ class Node:
         receiving: Takes images in.
         settling: Settles quiet studies.
         fetching: Brings studies.
+        retention: Lets studies leave.
+        ballast: Gives way when the disk is full.
         status: Sums the node up.
         listeners: Filled in when the doors are open.
         catalog: Rows.
@@ -88,6 +94,8 @@ class Node:
     receiving: Receiving
     settling: Settling
     fetching: Fetching
+    retention: Retention
+    ballast: Ballast
     listeners: dict[str, str]
     catalog: SqliteCatalog
     packs: PackStore
@@ -129,7 +137,10 @@ def build(settings: Settings) -> Iterator[Node]:
     keys = homes.read_home(settings.home)
     own = own_identity(settings, keys)
     clock, entropy, writing = SystemClock(), SystemEntropy(), Lock()
-    catalog = SqliteCatalog(settings.home / "catalog.sqlite3", entropy=entropy, create=False)
+    ballast = Ballast(settings.home / "ballast")
+    catalog = SqliteCatalog(
+        settings.home / "catalog.sqlite3", entropy=entropy, create=False, ballast=ballast
+    )
     keyring = Keyring(
         settings.home / "keyring.sqlite3",
         key_encryption_key=keys.key_encryption_key,
@@ -145,6 +156,13 @@ def build(settings: Settings) -> Iterator[Node]:
     peering = Peering(
         catalog=catalog, network=network, journal=journal, clock=clock, own=own, cards=cards
     )
+    room = Room(
+        catalog=catalog,
+        packs=packs,
+        clock=clock,
+        reserve=settings.reserve_mib * _MIB,
+        quotas=Quotas(settings.quota_sender_gib * _GIB, settings.quota_peer_gib * _GIB),
+    )
     receiving = Receiving(
         catalog=catalog,
         packs=packs,
@@ -154,7 +172,7 @@ def build(settings: Settings) -> Iterator[Node]:
         clock=clock,
         entropy=entropy,
         writing=writing,
-        reserve=settings.reserve_mib * _MIB,
+        room=room,
     )
     settling = Settling(
         catalog=catalog,
@@ -175,10 +193,25 @@ def build(settings: Settings) -> Iterator[Node]:
             entropy=entropy,
             own=own,
             writing=writing,
-            reserve=settings.reserve_mib * _MIB,
+            room=room,
         ),
         peering=peering,
         journal=journal,
+    )
+    studies = Studies(
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        journal=journal,
+        clock=clock,
+        writing=writing,
+    )
+    retention = Retention(
+        catalog=catalog,
+        studies=studies,
+        clock=clock,
+        days=settings.retention_days,
+        backed_up_ms=lambda: _backed_up_ms(settings),
     )
     listeners: dict[str, str] = {}
     admin = AdminUses(
@@ -192,14 +225,8 @@ def build(settings: Settings) -> Iterator[Node]:
             kit_verified=lambda: homes.read_home(settings.home).kit_verified,
             listeners=listeners,
         ),
-        studies=Studies(
-            catalog=catalog,
-            packs=packs,
-            contents=contents,
-            journal=journal,
-            clock=clock,
-            writing=writing,
-        ),
+        studies=studies,
+        retention=retention,
         receiving=receiving,
         settling=settling,
         peering=peering,
@@ -243,6 +270,8 @@ def build(settings: Settings) -> Iterator[Node]:
             receiving=receiving,
             settling=settling,
             fetching=fetching,
+            retention=retention,
+            ballast=ballast,
             listeners=listeners,
             catalog=catalog,
             packs=packs,
@@ -308,6 +337,14 @@ def _log_event(node: Node, kind: str) -> None:
         node.journal.note(records, kind, who=auditing.user("undisc-node"))
 
 
+def _backed_up_ms(settings: Settings) -> int | None:
+    """Return until when everything is in a backup, ms; None where the settings name none."""
+    if not settings.backup_path:
+        return None
+    newest = last_backup(settings.home)
+    return newest.at_ms if newest else 0
+
+
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -347,8 +384,11 @@ async def _work(node: Node, ended: asyncio.Event) -> None:
 
 def _tick(node: Node, *, retry: bool) -> None:
     try:
+        node.ballast.put_back(node.settings.reserve_mib * _MIB)
         if retry:
             node.fetching.resume_all()
+            if left := node.retention.erase_due():
+                log.info("erased %d studies that nobody had a permission for any more", left)
         with node.catalog.change() as records:
             records.tickets.forget_expired(node.clock.now_ms())
         finish(node.catalog, node.packs)

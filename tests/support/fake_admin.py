@@ -83,6 +83,7 @@ STUDY_ROW: dict[str, Any] = {
     "created": "2026-11-24T05:31:23Z",
     "arrived": "2026-11-24T05:31:24Z",
     "settled": "2026-11-24T05:32:24Z",
+    "kept": False,
 }
 RECEIPT_ROW: dict[str, Any] = {
     "id": "dd" * 32,
@@ -273,6 +274,8 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
     match [method, *parts]:
         case ["GET", "status"]:
             return STATUS
+        case ["GET", "leaving"]:
+            return {"studies": [{**STUDY_ROW, "leaves": "2026-12-24T05:32:24Z"}]}
         case ["GET", "studies"]:
             return {"studies": [STUDY_ROW]}
         case ["GET", "studies", _]:

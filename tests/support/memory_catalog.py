@@ -131,6 +131,34 @@ class _Studies(_Part):
         ]
         return sorted(quiet, key=lambda one: one.arrived_ms)
 
+    def held_by(self, sender: str) -> int:
+        return sum(one.size for one in self._now.studies.values() if one.sender == sender)
+
+    def without_permission(self, quiet_since_ms: int, *, limit: int) -> Sequence[Study]:
+        due = {one.study for one in self._now.fetches.values() if one.receipt_due}
+        found = [
+            one
+            for one in self._now.studies.values()
+            if not (one.kept or one.waiting or one.id in due)
+            and one.state is not StudyState.HELD
+            and one.settled_ms is not None
+            and self.quiet_since(one.id) <= quiet_since_ms
+        ]
+        return sorted(found, key=lambda one: one.arrived_ms)[:limit]
+
+    def quiet_since(self, study: bytes) -> int:
+        row = self._now.studies.get(study)
+        if row is None:
+            return 0
+        ends = [
+            min(
+                one.expires * 1000, one.expires * 1000 if one.revoked_ms is None else one.revoked_ms
+            )
+            for one in self._now.grants.values()
+            if one.study == study
+        ]
+        return max(row.arrived_ms, row.settled_ms or row.arrived_ms, *ends, 0)
+
     def put(self, study: Study) -> None:
         twin = self.find_uid(study.uid)
         if twin is not None and twin.id != study.id:

@@ -38,6 +38,7 @@ from undisc_node.services.ports import Catalog, PeerNetwork, Reply, Source
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving, StoreOutcome
 from undisc_node.services.revoking import Revoking
+from undisc_node.services.room import Quotas, Room
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.sharing import Shared, Sharing
@@ -112,8 +113,9 @@ class Practice:
         *,
         demo: bool = True,
         reserve: int = 0,
+        quotas: Quotas = Quotas(),  # noqa: B008 - frozen
     ) -> None:
-        self.clock, self.reserve = clock, reserve
+        self.clock, self.reserve, self.quotas = clock, reserve, quotas
         self.own = own_identity(name, clock, demo=demo)
         self.url = self.own.urls[0]
         self.entropy = SeededEntropy(f"entropy of {name}")
@@ -144,9 +146,10 @@ class Practice:
             "clock": clock,
             "writing": self.writing,
         }
-        self.receiving = Receiving(
-            **inside, reader=MemoryReader(), entropy=entropy, reserve=self.reserve
+        self.room = Room(
+            catalog=catalog, packs=packs, clock=clock, reserve=self.reserve, quotas=self.quotas
         )
+        self.receiving = Receiving(**inside, reader=MemoryReader(), entropy=entropy, room=self.room)
         self.settling, self.studies = Settling(**inside), Studies(**inside)
         decided = {"catalog": catalog, "journal": journal, "clock": clock}
         self.peering = Peering(**decided, network=network, own=own, cards=cards)
@@ -163,7 +166,7 @@ class Practice:
         )
         self.receipts = Receipts(**decided, refusals=self.refusals, own=own)
         self.streams = Streams(catalog=catalog, packs=packs, clock=clock)
-        self.world = FetchWorld(**inside, network=network, entropy=entropy, own=own)
+        self.world = FetchWorld(**inside, network=network, entropy=entropy, own=own, room=self.room)
         self.fetching = Fetching(
             world=self.world, peering=self.peering, journal=journal, stop=self.stopping
         )

@@ -42,6 +42,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "study.held": "A study was stopped for now, by a person or for another patient's identity.",
     "study.released": "An administrator ended a hold.",
     "study.withdrawn": "An administrator stopped a study for good.",
+    "study.kept": "An administrator lets a study stay though nobody has a permission for it.",
+    "study.let_go": "An administrator lets a kept study leave again.",
     "study.deleted": "A study was erased.",
     "instance.superseded": "The sender of an image sent another version of it, which counts now.",
     "instance.waiting": "An image waits for the administrator; why says the reason.",

@@ -12,6 +12,7 @@ from undisc_admin.command import Group
 from undisc_admin.commands.copies import copies, tell_copies
 from undisc_admin.commands.studies_export import export_study
 from undisc_admin.commands.studies_import import import_studies
+from undisc_admin.commands.studies_leaving import keep, leaving
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short, size
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -31,6 +32,8 @@ def studies() -> None:
 
 studies.add_command(import_studies)
 studies.add_command(export_study)
+studies.add_command(leaving)
+studies.add_command(keep)
 
 
 @studies.command(
@@ -101,6 +104,8 @@ def _state(study: Answer) -> str:
     words = [study.text("state")]
     if study.text_or_none("settled") is None:
         words.append("growing")
+    if study.flag("kept"):
+        words.append("kept")
     if study.integer("waiting"):
         words.append(f"{study.integer('waiting'):,} waiting")
     return ", ".join(words)

@@ -61,6 +61,24 @@ FIELDS: Final[Mapping[str, Field]] = {
     "ingest.reserve_mib": Field(
         "reserve_mib", 1024, values.NUMBER, "MiB of disk that ingest leaves free"
     ),
+    "quota.sender_gib": Field(
+        "quota_sender_gib",
+        0,
+        values.NUMBER,
+        "GiB that the studies of one DICOM sender may have; 0 sets no bound",
+    ),
+    "quota.peer_gib": Field(
+        "quota_peer_gib",
+        0,
+        values.NUMBER,
+        "GiB that the studies fetched from one peer may have; 0 sets no bound",
+    ),
+    "retention.days": Field(
+        "retention_days",
+        30,
+        values.NUMBER,
+        "days after which a study that nobody has a permission for is erased; 0 keeps all",
+    ),
     "peers.private_addresses": Field(
         "private_addresses",
         default=False,

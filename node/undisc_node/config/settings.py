@@ -26,6 +26,9 @@ class Settings:
         dicom_senders: Who may send.
         settle_seconds: Quiet time after which a study settles.
         reserve_mib: MiB of disk that ingest leaves free.
+        quota_sender_gib: GiB that the studies of one DICOM sender may have; 0 for no bound.
+        quota_peer_gib: GiB that the studies of one peer may have; 0 for no bound.
+        retention_days: Days that a study stays without a permission; 0 for ever.
         private_addresses: Whether peers may be reached at private and loopback addresses.
         backup_path: Directory of the backups; empty when there is none.
         backup_keep: How many snapshots a backup keeps.
@@ -48,6 +51,9 @@ class Settings:
     dicom_senders: tuple[Sender, ...]
     settle_seconds: float
     reserve_mib: int
+    quota_sender_gib: int
+    quota_peer_gib: int
+    retention_days: int
     private_addresses: bool
     backup_path: str
     backup_keep: int

@@ -32,6 +32,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "study.released": ("110103", "U"),
     "study.withdrawn": ("110103", "U"),
     "study.deleted": ("110105", "D"),
+    "study.kept": ("110103", "U"),
+    "study.let_go": ("110103", "U"),
     "instance.superseded": ("110103", "U"),
     "instance.waiting": ("110103", "C"),
     "waiting.accepted": ("110103", "U"),

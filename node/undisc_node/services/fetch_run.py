@@ -16,7 +16,7 @@ from threading import Event
 
 from undisc_node.services import auditing
 from undisc_node.services.contents import StudyContents
-from undisc_node.services.errors import NotFound, ServiceError, Unavailable
+from undisc_node.services.errors import NotFound, ServiceError
 from undisc_node.services.fetch_asking import (
     ask_holder,
     brought_before,
@@ -241,7 +241,8 @@ class FetchRun:
             granted.manifest, contents, sender=sender_name(self._fetch.peer), at_ms=now_ms
         )
         if headers:
-            self._check_room(sum(header.stored for header in headers))
+            size = sum(header.stored for header in headers)
+            world.room.take(sender_name(self._fetch.peer), size)
         needed = [header.id for header in headers]
         staged: set[bytes] = set()
         if self._incoming is not None:
@@ -262,14 +263,6 @@ class FetchRun:
         granted_ids = frozenset(one.id for one in granted.manifest.objects)
         self._known = sorted(granted_ids - set(needed) - self._reported)
         return granted_ids
-
-    def _check_room(self, size: int) -> None:
-        if self._world.packs.free_bytes() - size < self._world.reserve:
-            raise Unavailable(
-                "the disk has no room for the study above its reserve",
-                code="disk_reserve",
-                hint="free some space, then go on with the fetch",
-            )
 
     def _move(self) -> Sequence[Happening]:
         if self._granted is None:

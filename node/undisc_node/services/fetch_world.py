@@ -10,6 +10,7 @@ from undisc_node.services.contents import Contents
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Fetch, FetchState
 from undisc_node.services.ports import Catalog, Clock, Entropy, Packs, PeerNetwork
+from undisc_node.services.room import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class FetchWorld:
         entropy: Keys, nonces and ids.
         own: Who we are.
         writing: Held while packs of any study change.
-        reserve: Bytes of disk that a fetch leaves free, so that revocation and log keep working.
+        room: Says whether there is room.
     """
 
     catalog: Catalog
@@ -38,7 +39,7 @@ class FetchWorld:
     entropy: Entropy
     own: OwnIdentity
     writing: Lock
-    reserve: int = 0
+    room: Room
 
 
 @dataclass(frozen=True, slots=True)

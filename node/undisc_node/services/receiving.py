@@ -23,7 +23,7 @@ from undisc_node.services.deciding import (
     study_header,
     updated_row,
 )
-from undisc_node.services.errors import Conflict, ServiceError, Unavailable
+from undisc_node.services.errors import Conflict, ServiceError
 from undisc_node.services.model import (
     Pack,
     PackRole,
@@ -41,6 +41,7 @@ from undisc_node.services.ports import (
     Source,
     Stored,
 )
+from undisc_node.services.room import Room
 from undisc_node.services.stopping import stop_transfers
 from undisc_protocol import limits
 from undisc_protocol.pack import hash_object
@@ -75,7 +76,7 @@ class Receiving:
         clock: Time.
         entropy: Ids.
         writing: Held while packs of any study change; shared with every service that does so.
-        reserve: Bytes of disk that ingest leaves free, so that revocation and log keep working.
+        room: Says whether there is room.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Receiving:
         clock: Clock,
         entropy: Entropy,
         writing: Lock,
-        reserve: int,
+        room: Room,
     ) -> None:
         self._catalog = catalog
         self._packs = packs
@@ -99,7 +100,7 @@ class Receiving:
         self._clock = clock
         self._entropy = entropy
         self._writing = writing
-        self._reserve = reserve
+        self._room = room
         self._commits: GroupCommit[Arrival, StoreOutcome] = GroupCommit(self._commit)
 
     def store(self, source: Source, sender: str) -> StoreOutcome:
@@ -111,19 +112,14 @@ class Receiving:
 
         Raises:
             Invalid: Not a DICOM object that can be stored.
-            DiskFull: No room.
+            DiskFull: No room, or the sender reached its quota.
             Conflict: The study is full.
             Unavailable: The disk is at its reserve.
         """
         facts = self._reader.facts(source)
         with source.open() as stream:
             digest = hash_object(stream)
-        if self._packs.free_bytes() - source.size < self._reserve:
-            raise Unavailable(
-                "the disk is nearly full, so nothing more is stored",
-                code="disk_reserve",
-                hint="free some space, or move the node's home to a larger disk",
-            )
+        self._room.take(sender, source.size)
         return self._commits.submit(Arrival(source, facts, digest, sender, self._clock.now_ms()))
 
     def _commit(self, batch: Sequence[Arrival]) -> Sequence[StoreOutcome | BaseException]:

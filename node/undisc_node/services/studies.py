@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -12,7 +12,7 @@ from undisc_node.services.contents import Contents, Located, StudyContents
 from undisc_node.services.errors import Conflict, Invalid, NotFound
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.model import Fetch, Pack, PackRole, Receipt, Study, StudyState
-from undisc_node.services.ports import Catalog, Clock, Packs, Stored
+from undisc_node.services.ports import Catalog, Clock, Packs, Records, Stored
 
 MAX_REASON = 500  # characters of a reason; fits the log
 _ID_DIGITS = 32  # hex digits of a study's id
@@ -203,16 +203,55 @@ class Studies:
             )
             return released
 
+    def keep(self, study_id: bytes, wanted: bool, actor: str) -> Study:  # noqa: FBT001 - the API's own field
+        """Let a study stay though nobody has a permission for it, or let it leave again.
+
+        Raises:
+            NotFound: No such study.
+        """
+        with self._catalog.change() as records:
+            study = records.studies.get(study_id)
+            if study is None:
+                raise NotFound("no such study")
+            if study.kept is wanted:
+                return study
+            changed = replace(study, kept=wanted)
+            records.studies.put(changed)
+            self._journal.note(
+                records,
+                "study.kept" if wanted else "study.let_go",
+                who=auditing.user(actor),
+                what=auditing.about_study(study),
+            )
+            return changed
+
     def delete(self, study_id: bytes, actor: str) -> None:
         """Erase a study: its rows go, its keys are destroyed, its packs unlinked. No way back.
 
         A crash in between leaves tombstones, and the next start erases what they name.
+
+        Raises:
+            NotFound: No such study.
+        """
+        if not self.delete_if(study_id, lambda _records, _study: True, actor, ""):
+            raise NotFound("no such study")
+
+    def delete_if(
+        self, study_id: bytes, condition: Callable[[Records, Study], bool], actor: str, why: str
+    ) -> bool:
+        """Erase a study if a condition holds within the very change; tell whether it was erased.
+
+        Args:
+            study_id: The study.
+            condition: Looks at its row.
+            actor: Who erases it.
+            why: The reason, for the log.
         """
         with self._writing:
             with self._catalog.change() as records:
                 study = records.studies.get(study_id)
-                if study is None:
-                    raise NotFound("no such study")
+                if study is None or not condition(records, study):
+                    return False
                 packs = [
                     pack.id for role in PackRole for pack in records.studies.packs(study_id, role)
                 ]
@@ -224,7 +263,9 @@ class Studies:
                     "study.deleted",
                     who=auditing.user(actor),
                     what=auditing.about_study(study),
+                    why=why,
                 )
             self._contents.forget(study_id)
             for pack in packs:
                 self._packs.erase(pack)
+        return True

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from undisc_node.services.ports import Entropy
+from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.database import open_reader, open_writer
 from undisc_node.storage.faults import database_faults
 from undisc_node.storage.fetches import FetchTable
@@ -69,6 +70,7 @@ class SqliteCatalog:
     Args:
         path: `catalog.sqlite3`.
         entropy: Names the log's origin when the catalog is new.
+        ballast: Gives way when the disk is full; None for none.
         create: Make the file when it is missing. Only for a new node: an empty catalog beside old
             packs would be a node that has forgotten them.
 
@@ -76,8 +78,11 @@ class SqliteCatalog:
         ServiceError: It cannot be opened, or a newer undisc has written to it.
     """
 
-    def __init__(self, path: Path, *, entropy: Entropy, create: bool) -> None:
+    def __init__(
+        self, path: Path, *, entropy: Entropy, create: bool, ballast: Ballast | None = None
+    ) -> None:
         self._path = path
+        self._ballast = ballast
         self._writing = threading.Lock()
         self._writer_thread: int | None = None
         self._idle: list[sqlite3.Connection] = []
@@ -100,6 +105,8 @@ class SqliteCatalog:
             raise RuntimeError("a change cannot be opened inside a change")
         with self._writing:
             self._writer_thread = threading.get_ident()
+            if self._ballast is not None:
+                self._ballast.give_way()
             try:
                 with self._transaction(self._writer, "BEGIN IMMEDIATE", writable=True) as records:
                     yield records

@@ -84,6 +84,37 @@ class StudyTable:
         )
         return [_study(row) for row in rows]
 
+    def held_by(self, sender: str) -> int:
+        """Return the bytes of all studies that a sender brought."""
+        row = self._session.row("SELECT total(size) FROM studies WHERE sender = ?", (sender,))
+        return int(row[0])
+
+    def without_permission(self, quiet_since_ms: int, *, limit: int) -> Sequence[Study]:
+        """List studies that nobody may have and nothing happened to since, oldest first."""
+        rows = self._session.rows(
+            _STUDIES.select(
+                "WHERE kept = 0 AND state <> 'held' AND waiting = 0"
+                " AND arrived_ms <= ?1 AND settled_ms <= ?1"
+                " AND NOT EXISTS (SELECT 1 FROM grants WHERE study = studies.id"
+                " AND min(expires * 1000, coalesce(revoked_ms, expires * 1000)) > ?1)"
+                " AND NOT EXISTS (SELECT 1 FROM fetches WHERE study = studies.id AND receipt_due)"
+                " ORDER BY arrived_ms, rowid LIMIT ?2"
+            ),
+            (quiet_since_ms, limit),
+        )
+        return [_study(row) for row in rows]
+
+    def quiet_since(self, study: bytes) -> int:
+        """Return when a study last grew or settled, or its last grant ended or will end, ms."""
+        row = self._session.row(
+            "SELECT max(arrived_ms, coalesce(settled_ms, arrived_ms),"
+            " coalesce((SELECT max(min(expires * 1000, coalesce(revoked_ms, expires * 1000)))"
+            " FROM grants WHERE study = studies.id), 0))"
+            " FROM studies WHERE id = ?",
+            (study,),
+        )
+        return int(row[0]) if row else 0
+
     def put(self, study: Study) -> None:
         """Insert or replace by id.
 

@@ -14,13 +14,14 @@ from undisc_node.web.actors import actor_of
 from undisc_node.web.admin_answers import admin_route, answer, changes, names_in, reads
 from undisc_node.web.fields import query_number, read_fields, read_hex
 from undisc_node.web.limits import body_of
-from undisc_node.web.rendering import Json, detail_json, study_json
+from undisc_node.web.rendering import Json, detail_json, moment_ms, study_json
 from undisc_node.web.routing import NO_BODY
 from undisc_node.web.uses import AdminUses
 from undisc_protocol import limits
 
 _OBJECT: Final = 16  # bytes of an object's id
 _DEFAULT_LIST, _MAX_LIST = 100, 1_000  # studies in one answer
+_DEFAULT_DAYS, _MAX_DAYS = 7, 3_650  # days that a look ahead covers
 _MAX_OFFSET: Final = 10**9
 _UPLOAD_SECONDS: Final = 3_600.0  # the largest object through a slow disk
 _IMPORT: Final = "import"  # the sender of what an administrator brings
@@ -165,6 +166,31 @@ async def resolve_study(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def keep_study(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/studies/{study}/keep: let it stay without a permission, or leave again."""
+    fields = await read_fields(request)
+    wanted = fields.flag("keep", default=True)
+    fields.done()
+    return await answer(
+        request,
+        _on_study(request, lambda uses, study, actor: uses.studies.keep(study.id, wanted, actor)),
+    )
+
+
+async def list_leaving(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/leaving: studies that will be erased within some days, first to leave first."""
+    days = query_number(request, "days", default=_DEFAULT_DAYS, most=_MAX_DAYS)
+    limit = max(1, query_number(request, "limit", default=_DEFAULT_LIST, most=_MAX_LIST))
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        found = uses.retention.leaving(days, limit)
+        return {
+            "studies": [{**study_json(one.study), "leaves": moment_ms(one.at_ms)} for one in found]
+        }
+
+    return await answer(request, work)
+
+
 async def delete_study(request: web.Request) -> web.StreamResponse:
     """DELETE /admin/v1/studies/{study}: destroy its key and its bytes."""
     name = request.match_info["study"]
@@ -188,6 +214,8 @@ ROUTES: Final = (
     changes(_STUDY + "/release", release_study),
     changes(_STUDY + "/withdraw", withdraw_study),
     changes(_STUDY + "/resolve", resolve_study),
+    changes(_STUDY + "/keep", keep_study),
+    reads("/admin/v1/leaving", list_leaving),
     admin_route(method="DELETE", path=_STUDY, body_limit=NO_BODY, handler=delete_study),
     admin_route(
         method="POST",

@@ -93,6 +93,7 @@ def study_json(study: Study) -> Json:
         "created": moment_ms(study.created_ms),
         "arrived": moment_ms(study.arrived_ms),
         "settled": moment_or_none(study.settled_ms),
+        "kept": study.kept,
     }
 
 

@@ -27,6 +27,7 @@ from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Clock, Reply, Source
 from undisc_node.services.receiving import StoreOutcome
 from undisc_node.services.restoring import Confirmed, Suspended
+from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
 from undisc_node.services.studies import StudyDetail
 from undisc_protocol.log import Event
@@ -150,11 +151,21 @@ class KeepsStudies(Protocol):
     def withdraw(self, study_id: bytes, reason: str, actor: str) -> Study:
         """Stop every byte for good."""
 
+    def keep(self, study_id: bytes, wanted: bool, actor: str) -> Study:  # noqa: FBT001 - the API's own field
+        """Let it stay though nobody has a permission, or leave again."""
+
     def delete(self, study_id: bytes, actor: str) -> None:
         """Destroy its key and its bytes."""
 
     def read(self, study_id: bytes, object_id: bytes) -> tuple[int, Iterator[bytes]]:
         """Return an instance's size and its bytes, chunk by chunk; may raise while iterating."""
+
+
+class LetsLeave(Protocol):
+    """Knows which studies leave."""
+
+    def leaving(self, within_days: int, limit: int) -> Sequence[Leaving]:
+        """List what leaves within some days if nobody does anything."""
 
 
 class Receives(Protocol):
@@ -321,6 +332,7 @@ class AdminUses:
 
     status: TellsStatus
     studies: KeepsStudies
+    retention: LetsLeave
     receiving: Receives
     settling: Settles
     peering: KeepsPeers

@@ -47,6 +47,11 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["studies", "show", "3f2a"], fake.STUDY_DETAIL),
         (["studies", "settle", "3f2a"], {"study": fake.STUDY_ROW}),
         (["studies", "hold", "3f2a", "--reason", "why"], {"study": fake.STUDY_ROW}),
+        (["studies", "keep", "3f2a"], {"study": fake.STUDY_ROW}),
+        (
+            ["studies", "leaving"],
+            {"studies": [{**fake.STUDY_ROW, "leaves": "2026-12-24T05:32:24Z"}]},
+        ),
         (["studies", "release", "3f2a"], {"study": fake.STUDY_ROW}),
         (["studies", "withdraw", "3f2a", "--reason", "why", "--yes"], {"study": fake.STUDY_ROW}),
         (["studies", "resolve", "3f2a", "--accept", "--yes"], {"study": fake.STUDY_ROW}),
@@ -91,6 +96,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
     ("path", "arguments", "empty"),
     [
         ("studies", ["studies", "list"], {"studies": []}),
+        ("leaving", ["studies", "leaving"], {"studies": []}),
         ("peers", ["peers", "list"], {"peers": []}),
         ("grants", ["grants", "list"], {"grants": []}),
         ("shares", ["shares", "list"], {"shares": []}),

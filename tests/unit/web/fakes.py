@@ -29,6 +29,7 @@ from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Reply, Stored
 from undisc_node.services.receiving import StoreOutcome
 from undisc_node.services.restoring import Confirmed, Suspended, Suspense
+from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
 from undisc_node.services.studies import StudyDetail
 from undisc_node.web.uses import AdminUses, PublicUses
@@ -295,6 +296,10 @@ class FakeStudies:
     def withdraw(self, study_id, reason, actor):
         return replace(STUDY, state=StudyState.WITHDRAWN, reason=reason)
 
+    def keep(self, study_id, wanted, actor):
+        self.calls.append(("keep", study_id, wanted, actor))
+        return replace(STUDY, kept=wanted)
+
     def delete(self, study_id, actor):
         self.calls.append(("delete", study_id, actor))
 
@@ -309,6 +314,11 @@ class FakeStudies:
                 yield chunk
 
         return 9, chunks()
+
+
+class FakeRetention:
+    def leaving(self, within_days, limit):
+        return [Leaving(STUDY, NOW_MS + within_days * 86_400_000)][:limit]
 
 
 class FakeReceiving:
@@ -432,6 +442,7 @@ def admin_uses(**others) -> AdminUses:
         "status": FakeStatus(),
         "studies": FakeStudies(),
         "receiving": FakeReceiving(),
+        "retention": FakeRetention(),
         "settling": FakeSettling(),
         "peering": FakePeering(),
         "granting": FakeGranting(),

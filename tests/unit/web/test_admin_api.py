@@ -39,6 +39,7 @@ STUDY_JSON = {
     "created": AT,
     "arrived": AT,
     "settled": None,
+    "kept": False,
 }
 INSTANCE_JSON = {
     "id": fakes.OBJECT_ID.hex(),
@@ -462,3 +463,17 @@ def test_confirming_says_what_is_kept(start, body, kept):
     node = start()
     node.call("admin", "POST", "/admin/v1/restored/confirm", body)
     assert node.admin.restoring.kept == [(kept, ME)]
+
+
+def test_a_study_is_kept_or_let_go(start):
+    node = start()
+    assert node.call("admin", "POST", STUDY + "/keep", {}).json["study"]["kept"] is True
+    let_go = node.call("admin", "POST", STUDY + "/keep", {"keep": False})
+    assert let_go.json["study"]["kept"] is False
+    calls = [call for call in node.admin.studies.calls if call[0] == "keep"]
+    assert calls == [("keep", fakes.STUDY_ID, True, ME), ("keep", fakes.STUDY_ID, False, ME)]
+
+
+def test_what_leaves_is_listed_with_its_day(node):
+    answer = node.call("admin", "GET", "/admin/v1/leaving?days=1")
+    assert answer.json == {"studies": [{**STUDY_JSON, "leaves": "2026-11-25T05:31:23Z"}]}

@@ -50,6 +50,19 @@ class StudyRecords(Protocol):
     def unsettled(self, quiet_since_ms: int) -> Sequence[Study]:
         """List studies that have not settled and had no arrival since then."""
 
+    def held_by(self, sender: str) -> int:
+        """Return the bytes of all studies that a sender brought."""
+
+    def without_permission(self, quiet_since_ms: int, *, limit: int) -> Sequence[Study]:
+        """List studies that may leave, oldest arrival first.
+
+        Settled, neither held nor kept, nothing waiting, no receipt due, and since that moment no
+        arrival and no grant that could be used.
+        """
+
+    def quiet_since(self, study: bytes) -> int:
+        """Return when a study last grew or settled, or its last grant ended or will end, ms."""
+
     def put(self, study: Study) -> None:
         """Insert or replace by id."""
 
