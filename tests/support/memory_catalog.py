@@ -6,13 +6,13 @@ nothing, a look sees one moment, a revocation stays.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
+from support.memory_tables import Part, Tables
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.model import (
     Fetch,
@@ -38,60 +38,7 @@ _DAY_MS = 86_400_000
 _Decided = TypeVar("_Decided", Grant, Share, Fetch)
 
 
-@dataclass
-class _Tables:
-    """Rows by key, in the order they were first written."""
-
-    studies: dict[bytes, Study] = field(default_factory=dict)
-    packs: dict[bytes, Pack] = field(default_factory=dict)
-    grants: dict[bytes, Grant] = field(default_factory=dict)
-    shares: dict[bytes, Share] = field(default_factory=dict)
-    peers: dict[bytes, Peer] = field(default_factory=dict)
-    tickets: dict[bytes, Ticket] = field(default_factory=dict)
-    invocations: dict[bytes, int] = field(default_factory=dict)
-    fetches: dict[bytes, Fetch] = field(default_factory=dict)
-    receipts: dict[bytes, Receipt] = field(default_factory=dict)
-    heads: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
-    logs: dict[tuple[bytes, bytes], tuple[int, Checkpoint]] = field(default_factory=dict)
-    recalled: dict[bytes, Recalled] = field(default_factory=dict)
-    tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
-    restored: list[Restored] = field(default_factory=list)
-    suspended: set[bytes] = field(default_factory=set)
-    log: list[LogRow] = field(default_factory=list)
-    frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
-
-    def copy(self) -> _Tables:
-        twin = copy.copy(self)
-        for name, value in vars(self).items():
-            if not isinstance(value, Frontier):  # a frontier never changes
-                setattr(twin, name, value.copy())
-        return twin
-
-
-class _Part:
-    """Base of the record classes: tables of one change or look."""
-
-    def __init__(self, tables: _Tables, *, writable: bool) -> None:
-        self._tables: _Tables | None = tables
-        self._writable = writable
-
-    @property
-    def _now(self) -> _Tables:
-        if self._tables is None:
-            raise RuntimeError("records were used after their change or look ended")
-        return self._tables
-
-    @property
-    def _new(self) -> _Tables:
-        if not self._writable:
-            raise RuntimeError("a look cannot write")
-        return self._now
-
-    def end(self) -> None:
-        self._tables = None
-
-
-class _Studies(_Part):
+class _Studies(Part):
     def get(self, study: bytes) -> Study | None:
         return self._now.studies.get(study)
 
@@ -213,7 +160,7 @@ def _newest_first(rows: list[_Decided]) -> list[_Decided]:
     return newest
 
 
-class _Grants(_Part):
+class _Grants(Part):
     def get(self, grant: bytes) -> Grant | None:
         return self._now.grants.get(grant)
 
@@ -234,7 +181,7 @@ class _Grants(_Part):
             self._new.grants[grant] = replace(known, revoked_ms=at_ms)
 
 
-class _Shares(_Part):
+class _Shares(Part):
     def get(self, share: bytes) -> Share | None:
         return self._now.shares.get(share)
 
@@ -255,7 +202,7 @@ class _Shares(_Part):
             self._new.shares[share] = replace(known, revoked_ms=at_ms)
 
 
-class _Peers(_Part):
+class _Peers(Part):
     def get(self, peer: bytes) -> Peer | None:
         return self._now.peers.get(peer)
 
@@ -272,7 +219,7 @@ class _Peers(_Part):
         self._new.peers[peer.id] = peer
 
 
-class _Tickets(_Part):
+class _Tickets(Part):
     def get(self, ticket_hash: bytes) -> Ticket | None:
         return self._now.tickets.get(ticket_hash)
 
@@ -338,7 +285,7 @@ class _Tickets(_Part):
         }
 
 
-class _Fetches(_Part):
+class _Fetches(Part):
     def get(self, fetch: bytes) -> Fetch | None:
         return self._now.fetches.get(fetch)
 
@@ -366,7 +313,7 @@ class _Fetches(_Part):
         return found[skip : skip + limit]
 
 
-class _Log(_Part):
+class _Log(Part):
     def append(self, event: bytes, salt: bytes) -> int:
         tables = self._new
         leaf = leaf_hash(salt, event)
@@ -388,7 +335,7 @@ class _Log(_Part):
         return self._now.log[max(0, len(self._now.log) - limit) :]
 
 
-class _Restored(_Part):
+class _Restored(Part):
     def begin(self, restored: Restored) -> int:
         tables = self._new
         tables.restored.append(restored)
@@ -415,7 +362,7 @@ class _Restored(_Part):
         ]
 
 
-class _Witnessed(_Part):
+class _Witnessed(Part):
     def add_head(self, peer: bytes, head: bytes, at_ms: int) -> bool:
         heads = self._new.heads
         if (peer, head) in heads or sum(one == peer for one, _ in heads) >= 8:
@@ -448,7 +395,7 @@ class _Witnessed(_Part):
 class MemoryRecords:
     """Everything the catalog keeps, within one change or look."""
 
-    def __init__(self, tables: _Tables, *, writable: bool) -> None:
+    def __init__(self, tables: Tables, *, writable: bool) -> None:
         self.studies = _Studies(tables, writable=writable)
         self.grants = _Grants(tables, writable=writable)
         self.shares = _Shares(tables, writable=writable)
@@ -469,7 +416,7 @@ class MemoryCatalog:
     """A catalog without a disk; implements `ports.Catalog`."""
 
     def __init__(self) -> None:
-        self._tables = _Tables()
+        self._tables = Tables()
         self._writing = threading.Lock()
         self._writer_thread: int | None = None
 

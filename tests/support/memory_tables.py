@@ -1,0 +1,74 @@
+"""The rows of the catalog in memory, and what every part of its records has in common."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+from undisc_node.services.model import (
+    Fetch,
+    Grant,
+    LogRow,
+    Pack,
+    Peer,
+    Receipt,
+    Restored,
+    Share,
+    Study,
+    Ticket,
+    Tombstone,
+)
+from undisc_protocol.log import Frontier
+
+
+@dataclass
+class Tables:
+    """Rows by key, in the order they were first written."""
+
+    studies: dict[bytes, Study] = field(default_factory=dict)
+    packs: dict[bytes, Pack] = field(default_factory=dict)
+    grants: dict[bytes, Grant] = field(default_factory=dict)
+    shares: dict[bytes, Share] = field(default_factory=dict)
+    peers: dict[bytes, Peer] = field(default_factory=dict)
+    tickets: dict[bytes, Ticket] = field(default_factory=dict)
+    invocations: dict[bytes, int] = field(default_factory=dict)
+    fetches: dict[bytes, Fetch] = field(default_factory=dict)
+    receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    heads: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    logs: dict[tuple[bytes, bytes], tuple[int, Checkpoint]] = field(default_factory=dict)
+    recalled: dict[bytes, Recalled] = field(default_factory=dict)
+    tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
+    restored: list[Restored] = field(default_factory=list)
+    suspended: set[bytes] = field(default_factory=set)
+    log: list[LogRow] = field(default_factory=list)
+    frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
+
+    def copy(self) -> Tables:
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if not isinstance(value, Frontier):  # a frontier never changes
+                setattr(twin, name, value.copy())
+        return twin
+
+
+class Part:
+    """Base of the record classes: tables of one change or look."""
+
+    def __init__(self, tables: Tables, *, writable: bool) -> None:
+        self._tables: Tables | None = tables
+        self._writable = writable
+
+    @property
+    def _now(self) -> Tables:
+        if self._tables is None:
+            raise RuntimeError("records were used after their change or look ended")
+        return self._tables
+
+    @property
+    def _new(self) -> Tables:
+        if not self._writable:
+            raise RuntimeError("a look cannot write")
+        return self._now
+
+    def end(self) -> None:
+        self._tables = None
