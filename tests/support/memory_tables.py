@@ -11,6 +11,7 @@ from undisc_node.services.model import (
     LogRow,
     Pack,
     Peer,
+    Recalled,
     Receipt,
     Restored,
     Share,
@@ -19,6 +20,7 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_protocol.log import Frontier
+from undisc_protocol.tree import Checkpoint
 
 
 @dataclass
