@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test check lock vectors reference torture clean
+.PHONY: help demo test check bench bench-quick lock vectors reference torture clean
 
 help:
 	@echo "make demo          let a study cross between two nodes on this machine"
@@ -12,6 +12,8 @@ help:
 	@echo "make test          everything that decides a merge"
 	@echo "make check         only the quick checks: style, types, walls, vectors"
 	@echo "make torture       kill nodes and cut their power: KILLS=1000 CUTS=300 SEED=... SUMMARY=torture.json"
+	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
+	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl SLICES= ROUNDS= JSON="
 	@echo "make reference     generate the reference pages again"
 	@echo "make vectors       generate the conformance vectors again"
 	@echo "make lock          lock the newest allowed versions of all dependencies"
@@ -30,6 +32,10 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
+
 demo: $(VENV)/.run
 	@$(BIN)/undisc-node demo $(if $(KEEP),--keep)
 
@@ -40,8 +46,15 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python protocol/vectors/generate.py --check
 
-test: check
+test: check $(VENV)/.bench
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.bench
+	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(SLICES),--slices $(SLICES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(STUDIES),--studies $(STUDIES)) $(if $(JSON),--json $(JSON))
+
+bench-quick:
+	@$(MAKE) --no-print-directory bench SLICES=$(or $(SLICES),200) ROUNDS=$(or $(ROUNDS),1)
 
 vectors: $(VENV)/.dev
 	$(BIN)/python protocol/vectors/generate.py
@@ -57,6 +70,7 @@ lock:
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/build.in -o requirements/build.txt
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/dev.in -o requirements/dev.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/bench.in -o requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
