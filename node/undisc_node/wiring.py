@@ -35,6 +35,7 @@ from undisc_node.services.granting import Granting
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
+from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving
 from undisc_node.services.restoring import Restoring
@@ -80,6 +81,7 @@ class Node:
         fetching: Brings studies.
         retention: Lets studies leave.
         ballast: Gives way when the disk is full.
+        recalling: Asks peers what they remember of this node, after it came back from a backup.
         status: Sums the node up.
         listeners: Filled in when the doors are open.
         catalog: Rows.
@@ -96,6 +98,7 @@ class Node:
     fetching: Fetching
     retention: Retention
     ballast: Ballast
+    recalling: Recalling
     listeners: dict[str, str]
     catalog: SqliteCatalog
     packs: PackStore
@@ -245,6 +248,15 @@ def build(settings: Settings) -> Iterator[Node]:
         auditing=Auditing(catalog=catalog),
         clock=clock,
     )
+    recalling = Recalling(
+        catalog=catalog,
+        network=network,
+        journal=journal,
+        refusals=refusals,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+    )
     public = PublicUses(
         peering=peering,
         serving=Serving(
@@ -261,6 +273,7 @@ def build(settings: Settings) -> Iterator[Node]:
             catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
         ),
         streams=Streams(catalog=catalog, packs=packs, clock=clock),
+        recalling=recalling,
     )
     try:
         yield Node(
@@ -272,6 +285,7 @@ def build(settings: Settings) -> Iterator[Node]:
             fetching=fetching,
             retention=retention,
             ballast=ballast,
+            recalling=recalling,
             listeners=listeners,
             catalog=catalog,
             packs=packs,

@@ -62,11 +62,13 @@ class Receipt:
     Attributes:
         raw: The signed bytes: what is filed.
         sender: The recipient of the study.
+        to: Node id of the holder.
         stored: What it states.
     """
 
     raw: bytes
     sender: Identity
+    to: NodeId
     stored: Stored
 
     @property
@@ -149,7 +151,24 @@ def read_receipt(raw: bytes, *, to: NodeId, now: int) -> Receipt:
     if opened.payload["to"] != to:
         raise WrongAudience("a receipt is addressed to another node")
     check_begun(stored.at, of="a receipt", now=now)
-    return Receipt(raw, sender, stored)
+    return Receipt(raw, sender, to, stored)
+
+
+def read_receipt_between(raw: bytes, *, one: NodeId, other: NodeId, now: int) -> Receipt:
+    """Verify a receipt that one of two nodes gave the other, whichever it was.
+
+    Raises:
+        WrongAnswer: It is about other nodes.
+        RemoteProtocolError: As `read_receipt`.
+    """
+    addressed = _read(raw)[0].payload["to"]
+    to = one if addressed == one else other
+    if addressed != to:
+        raise WrongAnswer("a receipt is addressed to a third node")
+    receipt = read_receipt(raw, to=to, now=now)
+    if {receipt.sender.node_id, to} != {one, other}:
+        raise WrongAnswer("a receipt is from a third node")
+    return receipt
 
 
 def _read(raw: bytes) -> tuple[Envelope, tuple[bytes, ...], Stored]:

@@ -12,6 +12,7 @@ from undisc_protocol.exchange import read_answer, read_request
 from undisc_protocol.identity import NodeId
 from undisc_protocol.manifest import Manifest
 from undisc_protocol.offer import read_offer
+from undisc_protocol.recall import read_memory, read_recall
 from undisc_protocol.receipt import open_receipt, read_acknowledgement
 from undisc_protocol.transfer import (
     Answered,
@@ -127,6 +128,33 @@ def read_offered(vector):
     }
 
 
+def read_recall_request(vector):
+    request = read_recall(_filled(vector, "body"), **_own(vector))
+    return {
+        "hash": request.hash.hex(),
+        "sender": request.sender.node_id.hex(),
+        "skip": str(request.skip),
+    }
+
+
+def read_recalled(vector):
+    memory = read_memory(
+        _filled(vector, "body"),
+        status=int(vector.headers["status"]),
+        request=request_hash(vector.parts["request"]),
+        peer=NodeId(bytes.fromhex(vector.headers["peer"])),
+        peer_key=Did(vector.headers["holder"]),
+        own=NodeId(bytes.fromhex(vector.headers["own"])),
+        recall_key=PrivateKey(vector.parts["recall-key"]),
+        now=int(vector.headers["now"]),
+    )
+    return {
+        "lines": " ".join(str(log.size) for log in memory.logs),
+        "receipts": str(len(memory.receipts)),
+        "more": "yes" if memory.more else "no",
+    }
+
+
 _PLAIN = {
     "begin": Begin,
     "published": Published,
@@ -188,5 +216,7 @@ READERS = {
     "receipt": read_sealed_receipt,
     "acknowledgement": read_acknowledged,
     "offer": read_offered,
+    "recall": read_recall_request,
+    "memory": read_recalled,
     "fetch": drive_fetch,
 }

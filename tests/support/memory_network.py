@@ -18,7 +18,7 @@ from undisc_node.services.ports import ReadInto, Reply
 from undisc_node.services.streams import Stream
 from undisc_protocol.errors import BadTicket, OutsideExtent, RemoteProtocolError, Unreachable
 
-FETCH, RECEIPT = "/undisc/v1/fetch", "/undisc/v1/receipt"
+FETCH, RECEIPT, RECALL = "/undisc/v1/fetch", "/undisc/v1/receipt", "/undisc/v1/recall"
 
 
 class PublicNode(Protocol):
@@ -32,6 +32,9 @@ class PublicNode(Protocol):
 
     def take(self, body: bytes) -> Reply:
         """Answer a receipt."""
+
+    def remember(self, body: bytes) -> Reply:
+        """Answer a request to recall."""
 
     def open(self, ticket: bytes, start: int, stop: int | None) -> Stream:
         """Open a ticket's stream."""
@@ -91,7 +94,7 @@ class MemoryNetwork:
         if on_ask := self.faults.on_ask.get(path):
             on_ask()
         self.asked.append((path, body))
-        reply = node.answer(body) if path == FETCH else node.take(body)
+        reply = {FETCH: node.answer, RECEIPT: node.take, RECALL: node.remember}[path](body)
         if path in self.faults.silent:
             raise Unreachable("the answer was lost")
         reply = self.faults.replies.get(path, lambda same: same)(reply)

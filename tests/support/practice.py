@@ -35,6 +35,7 @@ from undisc_node.services.model import Basis, Fetch, Study
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import SCOPES, Peering
 from undisc_node.services.ports import Catalog, PeerNetwork, Reply, Source
+from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving, StoreOutcome
 from undisc_node.services.revoking import Revoking
@@ -165,6 +166,9 @@ class Practice:
             own=own,
         )
         self.receipts = Receipts(**decided, refusals=self.refusals, own=own)
+        self.recalling = Recalling(
+            **decided, network=network, refusals=self.refusals, entropy=entropy, own=own
+        )
         self.streams = Streams(catalog=catalog, packs=packs, clock=clock)
         self.world = FetchWorld(**inside, network=network, entropy=entropy, own=own, room=self.room)
         self.fetching = Fetching(
@@ -210,6 +214,10 @@ class Practice:
     def take(self, body: bytes) -> Reply:
         """Answer a receipt."""
         return self.receipts.take(body)
+
+    def remember(self, body: bytes) -> Reply:
+        """Answer a request to recall."""
+        return self.recalling.answer(body)
 
     def open(self, ticket: bytes, start: int, stop: int | None) -> Stream:
         """Open a ticket's stream."""

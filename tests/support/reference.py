@@ -61,6 +61,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "peer.identity_differs": "Another node showed records that are not those it is known by; detail"
     " says whether it was suspended over them.",
     "peer.log_differs": "Another node showed a log that contradicts what it showed before.",
+    "peer.recalled": "Another node was asked what it remembers of this one; detail has what was"
+    " new.",
+    "recall.answered": "Another node was told what this one remembers of it.",
     "fetch.answered": "Another node asked for a study and got a ticket for it.",
     "fetch.refused": "A request with sound capabilities was refused; detail has the code.",
     "fetch.asked": "An administrator here began to fetch a study.",

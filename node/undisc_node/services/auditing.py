@@ -49,6 +49,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "peer.key_changed": ("110113", "U"),
     "peer.identity_differs": ("110113", "E"),
     "peer.log_differs": ("110113", "E"),
+    "peer.recalled": ("110113", "R"),
+    "recall.answered": ("110113", "R"),
     "fetch.answered": ("110102", "R"),
     "fetch.refused": ("110113", "E"),
     "fetch.asked": ("110102", "E"),

@@ -56,6 +56,13 @@ async def receipt(request: web.Request) -> web.StreamResponse:
     return _reply(await request.app[keys.WORKERS].run(lambda: receipts.take(body)))
 
 
+async def recall(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/recall: a sealed request to recall, a signed answer."""
+    recalling = request.app[keys.PUBLIC].recalling
+    body = await body_of(request).whole()
+    return _reply(await request.app[keys.WORKERS].run(lambda: recalling.answer(body)))
+
+
 async def packs(request: web.Request) -> web.StreamResponse:
     """GET /undisc/v1/packs: one range of the bytes that a ticket opens."""
     streams = request.app[keys.PUBLIC].streams
@@ -113,6 +120,13 @@ ROUTES: Final = (
         authority=Authority.SIGNED,
         body_limit=limits.MAX_RECEIPT,
         handler=receipt,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/recall",
+        authority=Authority.SIGNED,
+        body_limit=limits.MAX_RECALL,
+        handler=recall,
     ),
     Route(
         method="GET",

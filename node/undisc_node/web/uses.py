@@ -91,6 +91,13 @@ class TakesReceipts(Protocol):
         """File a sealed receipt; answer with signed bytes."""
 
 
+class TellsMemories(Protocol):
+    """Tells peers what this node remembers of them."""
+
+    def answer(self, body: bytes) -> Reply:
+        """Answer a sealed request to recall with signed bytes."""
+
+
 class OpensStreams(Protocol):
     """Opens the bytes of tickets."""
 
@@ -118,6 +125,7 @@ class PublicUses:
     serving: Serves
     receipts: TakesReceipts
     streams: OpensStreams
+    recalling: TellsMemories
 
 
 # --- Admin socket -------------------------------------------------------------------------------

@@ -437,6 +437,11 @@ class FakeStatus:
         return {"version": "0.1.0"}
 
 
+class FakeRecalling:
+    def answer(self, body):
+        return Reply(200, b"memory for " + body[:20])
+
+
 def admin_uses(**others) -> AdminUses:
     parts = {
         "status": FakeStatus(),
@@ -458,4 +463,10 @@ def admin_uses(**others) -> AdminUses:
 
 def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
-    return PublicUses(peering=FakePeering(), serving=serving, receipts=serving, streams=serving)
+    return PublicUses(
+        peering=FakePeering(),
+        serving=serving,
+        receipts=serving,
+        streams=serving,
+        recalling=FakeRecalling(),
+    )

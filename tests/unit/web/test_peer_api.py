@@ -67,6 +67,13 @@ def test_a_receipt_reaches_the_use_case(node):
     assert (answer.status, answer.body) == (200, b"taken")
 
 
+def test_a_request_to_recall_reaches_the_use_case(node):
+    answer = node.call("public", "POST", "/undisc/v1/recall", b"recall")
+    assert (answer.status, answer.body) == (200, b"memory for recall")
+    large = node.call("public", "POST", "/undisc/v1/recall", bytes(limits.MAX_RECALL + 1))
+    assert large.status == 413
+
+
 @pytest.mark.parametrize("problem", [Malformed("not canonical"), Busy("at a limit")])
 def test_a_refusal_before_signing_has_the_error_shape(start, problem):
     node = start(public=fakes.public_uses(fakes.FakeServing(problem=problem)))
