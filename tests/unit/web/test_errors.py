@@ -14,6 +14,7 @@ from support.lines import written
 from undisc_node.services.errors import DiskFull, ServiceError
 from undisc_node.web import admin_api, errors, internal, peer_api
 from undisc_node.web.routing import Authority, Route, register
+from undisc_node.web.uses import PublicUses
 from undisc_protocol.errors import BadTicket, Busy, LocalProtocolError
 from unit.web import fakes
 from unit.web.conftest import running_node
@@ -49,9 +50,7 @@ def broken(tmp_path_factory):
     admin = replace(uses, **{name: broken for name in uses.__slots__ if name != "clock"})
     with running_node(
         tmp_path_factory.mktemp("broken"),
-        public=replace(
-            fakes.public_uses(), peering=broken, serving=broken, receipts=broken, streams=broken
-        ),
+        public=PublicUses(**dict.fromkeys(PublicUses.__slots__, broken)),
         admin=admin,
         ready=broken.ready,
     ) as one:
