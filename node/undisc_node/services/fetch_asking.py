@@ -22,7 +22,7 @@ from undisc_protocol.answer import request_hash
 from undisc_protocol.boxes import box_seal
 from undisc_protocol.capability.invocation import Arguments, sign_invocation
 from undisc_protocol.dagcbor import Cid
-from undisc_protocol.errors import Revoked, Unreachable
+from undisc_protocol.errors import CannotOpen, Revoked, Unreachable
 from undisc_protocol.exchange import REQUEST_NONCE, Granted, make_request, read_answer
 from undisc_protocol.identity import NodeId
 from undisc_protocol.keys import KEY_SIZE
@@ -74,7 +74,8 @@ def with_holder(world: FetchWorld, fetch: Fetch, say: Callable[[Peer], Said]) ->
     peer = trusted_holder(world, fetch)
     try:
         return peer, say(peer)
-    except NoSignedAnswer:
+    except (NoSignedAnswer, CannotOpen):
+        # It may have a new key, or we learnt of that from its request and not of the box yet.
         newer = look_again(world, peer)
         if (newer.did, newer.box) == (peer.did, peer.box):
             raise

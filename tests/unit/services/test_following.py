@@ -237,6 +237,19 @@ def test_what_the_former_key_gave_still_works(served, kind, network):
     assert [path for path, _ in network.asked] == [FETCH, FETCH, RECEIPT]
 
 
+def test_a_key_that_was_learnt_from_a_request_does_not_hide_the_new_box(served, clock):
+    """The holder asked first: its key is pinned already, and its card is still the former one."""
+    holder, asker = served
+    offer = holder.grant(holder.study().id, asker).offer
+    replace_key(holder)
+    holder.recalling.recall_all()
+    peer = asker.peer(holder)
+    assert peer.did == holder.own.key.did
+    assert peer.box != bytes(holder.own.box.public_key)
+    assert asker.bring(offer).state is FetchState.DONE
+    assert asker.peer(holder).box == bytes(holder.own.box.public_key)
+
+
 def test_an_old_offer_is_a_carrier_when_the_new_key_is_known(served, clock):
     """It was made before the change; nothing but its capability is taken from it."""
     holder, asker = served
