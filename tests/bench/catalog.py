@@ -48,7 +48,7 @@ def measure_catalog(
                 records.studies.find_uid(study.uid) == study
             ),
             "by patient id": lambda records, study: (
-                study in records.studies.list(text=study.patient.id)
+                study in records.studies.list(patient=study.patient.id)
             ),
             "by patient name": lambda records, study: bool(
                 records.studies.list(text=study.patient.name, limit=50)

@@ -73,6 +73,33 @@ def test_a_person_finds_a_study_by_a_piece_of_text(catalog, text):
         assert records.studies.list(text=text) == [wanted]
 
 
+def test_a_patient_id_is_matched_whole(catalog):
+    """With its case, and together with other conditions; one that begins alike is another."""
+    wanted = samples.study("wanted", patient=Patient("Doe^Jane", "P-1"))
+    longer = samples.study("longer", patient=Patient("Doe^John", "P-10"))
+    with catalog.change() as records:
+        for study in (wanted, longer, samples.study("other", patient=Patient("Roe", "p-1"))):
+            records.studies.put(study)
+    with catalog.look() as records:
+        assert records.studies.list(patient="P-1") == [wanted]
+        assert records.studies.list(patient="P-10", text="john") == [longer]
+        assert records.studies.list(patient="P-1", text="john") == []
+        assert records.studies.list(patient="P-1", state=StudyState.HELD) == []
+
+
+def test_a_changed_name_is_found_and_the_old_one_is_not(catalog):
+    """Also when the study is removed."""
+    study = samples.study(patient=Patient("Doe^Jane", "P-1"))
+    with catalog.change() as records:
+        records.studies.put(study)
+        records.studies.put(replace(study, patient=Patient("Roe^Jane", "P-1")))
+    with catalog.change() as records:
+        assert records.studies.list(text="doe^") == []
+        assert len(records.studies.list(text="roe^")) == 1
+        records.studies.remove(study.id, 5)
+        assert records.studies.list(text="roe^") == []
+
+
 def test_no_match_reaches_across_two_fields(catalog):
     """The end of the name and the start of the id are not one text."""
     with catalog.change() as records:

@@ -46,12 +46,20 @@ class _Studies(Part):
         return next((one for one in self._now.studies.values() if one.uid == uid), None)
 
     def list(
-        self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
+        self,
+        *,
+        text: str = "",
+        patient: str = "",
+        state: StudyState | None = None,
+        limit: int = 100,
+        offset: int = 0,
     ) -> Sequence[Study]:
         found = [
             one
             for one in self._now.studies.values()
-            if (state is None or one.state is state) and text.casefold() in _search(one)
+            if (state is None or one.state is state)
+            and text.casefold() in _search(one)
+            and patient in ("", one.patient.id)
         ]
         found.reverse()
         found.sort(key=lambda one: one.arrived_ms, reverse=True)

@@ -41,23 +41,30 @@ studies.add_command(keep)
     examples=["undisc studies list", "undisc studies list --text 'Doe^Jane' --state active"],
 )
 @click.option("--text", help="Only where patient name or id, accession number or UID match.")
+@click.option("--patient", metavar="ID", help="Only of this patient id, exactly.")
 @click.option("--state", type=click.Choice(["active", "held", "withdrawn"]), help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out that many.")
 @pass_session
 def list_studies(
-    session: Session, text: str | None, state: str | None, limit: int, offset: int
+    session: Session,
+    text: str | None,
+    patient: str | None,
+    state: str | None,
+    limit: int,
+    offset: int,
 ) -> None:
     """List studies, newest first."""
     answer = session.client.get(
-        "studies", {"text": text, "state": state, "limit": limit, "offset": offset}
+        "studies",
+        {"text": text, "patient": patient, "state": state, "limit": limit, "offset": offset},
     )
     if session.json_wanted:
         say_json(answer.raw)
         return
     rows = answer.parts("studies")
     if not rows:
-        _tell_none(filtered=bool(text or state or offset))
+        _tell_none(filtered=bool(text or patient or state or offset))
         return
     say_table(
         [

@@ -86,10 +86,14 @@ class Studies:
             is_prefix = len(prefix) <= _ID_DIGITS and set(prefix) <= set("0123456789abcdef")
             return by_prefix(prefix, records.studies.starting(prefix) if is_prefix else [], "study")
 
-    def list(self, text: str, state: StudyState | None, limit: int, offset: int) -> Sequence[Study]:
+    def list(
+        self, text: str, patient: str, state: StudyState | None, limit: int, offset: int
+    ) -> Sequence[Study]:
         """List studies, newest first; see `StudyRecords.list`."""
         with self._catalog.look() as records:
-            return records.studies.list(text=text, state=state, limit=limit, offset=offset)
+            return records.studies.list(
+                text=text, patient=patient, state=state, limit=limit, offset=offset
+            )
 
     def detail(self, study_id: bytes) -> StudyDetail:
         """Return everything known about a study.

@@ -303,6 +303,7 @@ def m0007_a_million_studies(database: Database) -> None:
         ALTER TABLE studies ADD COLUMN kept INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1))
     """)
     database.execute("CREATE INDEX studies_by_state ON studies (state)")
+    database.execute("CREATE INDEX studies_by_patient ON studies (patient_id, arrived_ms)")
     database.execute("CREATE INDEX studies_by_sender ON studies (sender, size)")
     database.execute("CREATE INDEX studies_waiting ON studies (id) WHERE waiting > 0")
     # The index of texts has numbers of its own: VACUUM may give the rows of `studies` new ones.

@@ -20,7 +20,7 @@ _STUDIES = Columns.of(
 _SHORTEST_INDEXED: Final = 3  # characters; the index of texts knows every run of three
 _FOUND: Final = """id IN (
     SELECT study FROM study_texts
-    WHERE number IN (SELECT rowid FROM study_search WHERE study_search MATCH ?1)
+    WHERE number IN (SELECT rowid FROM study_search WHERE study_search MATCH ?)
 )"""
 _PACKS = Columns.of("packs", "id study role length index_at")
 
@@ -42,19 +42,40 @@ class StudyTable:
         return _study(row) if row else None
 
     def list(
-        self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
+        self,
+        *,
+        text: str = "",
+        patient: str = "",
+        state: StudyState | None = None,
+        limit: int = 100,
+        offset: int = 0,
     ) -> Sequence[Study]:
-        """List newest arrival first; `text` matches patient name or id, accession or UID."""
+        """List newest arrival first.
+
+        Args:
+            text: A part of patient name or id, accession or UID, whatever its case.
+            patient: A patient id, exactly.
+            state: Only studies in this state.
+            limit: At most so many.
+            offset: Leave out so many.
+        """
+        # Each condition brings its own index, so it is there only when it is asked for.
+        conditions: dict[str, str] = {}
         wanted = text.casefold()
-        indexed = len(wanted) >= _SHORTEST_INDEXED
-        found = _FOUND if indexed else "(?1 = '' OR instr(search, ?1))"
-        phrase = '"' + wanted.replace('"', '""') + '"'
+        if len(wanted) >= _SHORTEST_INDEXED:
+            conditions[_FOUND] = '"' + wanted.replace('"', '""') + '"'
+        elif wanted:
+            conditions["instr(search, ?)"] = wanted
+        if patient:
+            conditions["patient_id = ?"] = patient
+        if state is not None:
+            conditions["state = ?"] = state
         rows = self._session.rows(
             _STUDIES.select(
-                f"WHERE {found} AND (?2 IS NULL OR state = ?2)"
-                " ORDER BY arrived_ms DESC, rowid DESC LIMIT ?3 OFFSET ?4"
+                f"WHERE {' AND '.join(conditions) or 'TRUE'}"
+                " ORDER BY arrived_ms DESC, rowid DESC LIMIT ? OFFSET ?"
             ),
-            (phrase if indexed else wanted, state, limit, offset),
+            (*conditions.values(), limit, offset),
         )
         return [_study(row) for row in rows]
 

@@ -30,6 +30,7 @@ _IMPORT: Final = "import"  # the sender of what an administrator brings
 async def list_studies(request: web.Request) -> web.StreamResponse:
     """GET /admin/v1/studies: the newest first."""
     text = request.query.get("text", "")
+    patient = request.query.get("patient", "")
     wanted = request.query.get("state", "")
     if wanted and wanted not in frozenset(StudyState):
         raise Invalid(f"state must be one of: {', '.join(StudyState)}")
@@ -38,7 +39,7 @@ async def list_studies(request: web.Request) -> web.StreamResponse:
     offset = max(0, query_number(request, "offset", default=0, most=_MAX_OFFSET))
 
     def work(uses: AdminUses, _actor: str) -> Json:
-        found = uses.studies.list(text, state, limit, offset)
+        found = uses.studies.list(text, patient, state, limit, offset)
         return {"studies": [study_json(study) for study in found]}
 
     return await answer(request, work)

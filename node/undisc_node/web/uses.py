@@ -144,8 +144,10 @@ class KeepsStudies(Protocol):
     def find(self, name: str) -> Study:
         """Find by Study Instance UID or a prefix of the id."""
 
-    def list(self, text: str, state: StudyState | None, limit: int, offset: int) -> Sequence[Study]:
-        """List the newest first; `text` and `state` narrow it down."""
+    def list(
+        self, text: str, patient: str, state: StudyState | None, limit: int, offset: int
+    ) -> Sequence[Study]:
+        """List the newest first; `text`, `patient` and `state` narrow it down."""
 
     def detail(self, study_id: bytes) -> StudyDetail:
         """Return what is inside, where it came from and who has a copy."""

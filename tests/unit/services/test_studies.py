@@ -59,7 +59,7 @@ def test_studies_are_listed_by_text_and_state(alone):
     alone.studies.hold(held.id, "wrong side marked", "alice")
 
     def uids(text="", state=None, limit=10, offset=0):
-        return {study.uid for study in alone.studies.list(text, state, limit, offset)}
+        return {study.uid for study in alone.studies.list(text, "", state, limit, offset)}
 
     assert uids() == {"1.2.1", "1.2.2", "1.2.3"}
     assert uids("doe") == {"1.2.1", "1.2.2"}

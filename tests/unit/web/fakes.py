@@ -275,8 +275,8 @@ class FakeStudies:
             raise NotFound("no such study", hint="undisc studies list shows them")
         return STUDY
 
-    def list(self, text, state, limit, offset):
-        self.calls.append(("list", text, state, limit, offset))
+    def list(self, text, patient, state, limit, offset):
+        self.calls.append(("list", text, patient, state, limit, offset))
         return [STUDY]
 
     def detail(self, study_id):

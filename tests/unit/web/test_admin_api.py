@@ -307,10 +307,10 @@ def test_the_log_shows_events_and_says_what_was_erased(node):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", ("list", "", None, 100, 0)),
-        ("?text=Doe%5E&state=held", ("list", "Doe^", StudyState.HELD, 100, 0)),
-        ("?limit=99999&offset=5", ("list", "", None, 1000, 5)),
-        ("?limit=0&offset=-5", ("list", "", None, 1, 0)),
+        ("", ("list", "", "", None, 100, 0)),
+        ("?text=Doe%5E&state=held", ("list", "Doe^", "", StudyState.HELD, 100, 0)),
+        ("?patient=P-1&limit=99999&offset=5", ("list", "", "P-1", None, 1000, 5)),
+        ("?limit=0&offset=-5", ("list", "", "", None, 1, 0)),
     ],
 )
 def test_lists_are_bounded(node, query, expected):

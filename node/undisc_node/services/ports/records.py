@@ -37,9 +37,19 @@ class StudyRecords(Protocol):
         """Return the study of a Study Instance UID, or None."""
 
     def list(
-        self, *, text: str = "", state: StudyState | None = None, limit: int = 100, offset: int = 0
+        self,
+        *,
+        text: str = "",
+        patient: str = "",
+        state: StudyState | None = None,
+        limit: int = 100,
+        offset: int = 0,
     ) -> Sequence[Study]:
-        """List newest first; `text` matches patient name, patient id, accession or UID."""
+        """List newest first.
+
+        `text` matches a part of patient name, patient id, accession or UID; `patient` is a whole
+        patient id.
+        """
 
     def starting(self, prefix: str) -> Sequence[Study]:
         """List up to two studies whose id begins with these hex digits, at most 32 of them."""
