@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from threading import Lock
+from typing import Final
 
 
 class SystemClock:
@@ -17,7 +18,7 @@ class SystemClock:
     def now_ms(self) -> int:
         """Return UTC in milliseconds since 1970; never smaller than an earlier answer."""
         with self._lock:
-            self._highest = max(self._highest, time.time_ns() // 1_000_000)
+            self._highest = max(self._highest, wall_ms())
             return self._highest
 
 
@@ -27,3 +28,12 @@ class SystemEntropy:
     def random(self, count: int) -> bytes:
         """Return `count` unpredictable bytes."""
         return os.urandom(count)
+
+
+RELEASED_MS: Final = 1_793_491_200_000
+"""2026-11-01, the month this version was released in: a clock that shows less is wrong."""
+
+
+def wall_ms() -> int:
+    """Return what the system's clock shows now, UTC in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

@@ -33,6 +33,7 @@ from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granting
 from undisc_node.services.identity import Cards, OwnIdentity
+from undisc_node.services.meters import MeteredReceiving, Meters
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
 from undisc_node.services.recalling import Recalling
@@ -55,7 +56,9 @@ from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.store import PackStore
+from undisc_node.watching import watch
 from undisc_node.web import request_ids
+from undisc_node.web.internal import InternalUses
 from undisc_node.web.listeners import Doors, listening
 from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_protocol.identity import read_identity
@@ -77,6 +80,7 @@ class Node:
         public: Use cases of the public listener.
         admin: Use cases of the admin socket.
         receiving: Takes images in.
+        inside: What the internal listener calls.
         settling: Settles quiet studies.
         fetching: Brings studies.
         retention: Lets studies leave.
@@ -93,7 +97,8 @@ class Node:
     settings: Settings
     public: PublicUses
     admin: AdminUses
-    receiving: Receiving
+    receiving: MeteredReceiving
+    inside: InternalUses
     settling: Settling
     fetching: Fetching
     retention: Retention
@@ -152,7 +157,7 @@ def build(settings: Settings) -> Iterator[Node]:
     )
     packs = PackStore(settings.home, keyring=keyring, entropy=entropy)
     network = PeerClient(private_addresses=settings.private_addresses)
-    contents, refusals = Contents(packs=packs), Refusals()
+    contents, refusals, meters = Contents(packs=packs), Refusals(), Meters()
     journal = Journal(clock=clock, entropy=entropy)
     cards = Cards(own=own, catalog=catalog, clock=clock)
     offering = Offering(own=own, cards=cards, clock=clock)
@@ -166,16 +171,19 @@ def build(settings: Settings) -> Iterator[Node]:
         reserve=settings.reserve_mib * _MIB,
         quotas=Quotas(settings.quota_sender_gib * _GIB, settings.quota_peer_gib * _GIB),
     )
-    receiving = Receiving(
-        catalog=catalog,
-        packs=packs,
-        contents=contents,
-        reader=FactReader(),
-        journal=journal,
-        clock=clock,
-        entropy=entropy,
-        writing=writing,
-        room=room,
+    receiving = MeteredReceiving(
+        Receiving(
+            catalog=catalog,
+            packs=packs,
+            contents=contents,
+            reader=FactReader(),
+            journal=journal,
+            clock=clock,
+            entropy=entropy,
+            writing=writing,
+            room=room,
+        ),
+        meters,
     )
     settling = Settling(
         catalog=catalog,
@@ -197,6 +205,7 @@ def build(settings: Settings) -> Iterator[Node]:
             own=own,
             writing=writing,
             room=room,
+            fetched=meters.fetched,
         ),
         peering=peering,
         journal=journal,
@@ -272,7 +281,7 @@ def build(settings: Settings) -> Iterator[Node]:
         receipts=Receipts(
             catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
         ),
-        streams=Streams(catalog=catalog, packs=packs, clock=clock),
+        streams=Streams(catalog=catalog, packs=packs, clock=clock, served=meters.served),
         recalling=recalling,
     )
     try:
@@ -281,6 +290,15 @@ def build(settings: Settings) -> Iterator[Node]:
             public=public,
             admin=admin,
             receiving=receiving,
+            inside=watch(
+                settings,
+                keys,
+                catalog=catalog,
+                packs=packs,
+                refusals=refusals,
+                meters=meters,
+                clock=clock,
+            ),
             settling=settling,
             fetching=fetching,
             retention=retention,
@@ -329,7 +347,7 @@ async def run(node: Node) -> None:
         doors,
         public=node.public,
         admin=node.admin,
-        ready=lambda: _missing(node),
+        inside=node.inside,
         entropy=SystemEntropy(),
     ) as opened:
         await asyncio.to_thread(port.start)
@@ -361,18 +379,6 @@ def _backed_up_ms(settings: Settings) -> int | None:
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _missing(node: Node) -> str:
-    """Say what keeps the node from working; empty when nothing does."""
-    if node.packs.free_bytes() < node.settings.reserve_mib * _MIB:
-        return "the disk is nearly full, so nothing more is stored"
-    try:
-        with node.catalog.change() as records:
-            records.tickets.forget_expired(node.clock.now_ms())
-    except ServiceError as problem:
-        return str(problem)
-    return ""
 
 
 def _announce(node: Node) -> None:

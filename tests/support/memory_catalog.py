@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+from support.memory_figures import Figures
 from support.memory_tables import Part, Tables
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.model import (
@@ -413,6 +414,7 @@ class MemoryRecords:
         self.log = _Log(tables, writable=writable)
         self.restored = _Restored(tables, writable=writable)
         self.witnessed = _Witnessed(tables, writable=writable)
+        self.figures = Figures(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""
@@ -454,6 +456,11 @@ class MemoryCatalog:
             yield records
         finally:
             records.end()
+
+    def probe(self) -> None:
+        """Commit a write that changes nothing."""
+        with self.change():
+            pass
 
     def close(self) -> None:
         """Nothing to close."""

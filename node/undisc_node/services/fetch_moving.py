@@ -8,7 +8,7 @@ thread that read it. An object that came half the last time is continued at its 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
@@ -99,9 +99,17 @@ class Mover:
         network: Reaches the holder.
         clock: Time, for the speed.
         stop: Set when the node shuts down.
+        fetched: Is told how many bytes came in.
     """
 
-    def __init__(self, network: PeerNetwork, clock: Clock, stop: Event) -> None:
+    def __init__(
+        self,
+        network: PeerNetwork,
+        clock: Clock,
+        stop: Event,
+        fetched: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        self._fetched = fetched
         self._network = network
         self._clock = clock
         self._stop = stop
@@ -184,6 +192,7 @@ class Mover:
     def _counted(self, read_into: ReadInto) -> ReadInto:
         def counting(buffer: memoryview, /) -> None:
             read_into(buffer)
+            self._fetched(len(buffer))
             with self._lock:
                 self._bytes += len(buffer)
 

@@ -86,7 +86,7 @@ class FetchRun:
         self._world = world
         self._fetch = fetch
         self._stop = stop
-        self._mover = Mover(world.network, world.clock, stop)
+        self._mover = Mover(world.network, world.clock, stop, world.fetched)
         self._incoming: Incoming | None = None
         self._granted: Granted | None = None
         self._invocation: Cid | None = None
@@ -319,7 +319,7 @@ class FetchRun:
         if self._incoming is not None and self._fetch.study is None:
             self._incoming.discard()
         self._incoming = None
-        self._mover = Mover(self._world.network, self._world.clock, self._stop)
+        self._mover = Mover(self._world.network, self._world.clock, self._stop, self._world.fetched)
         self._elapsed_before_ms = self._fetch.elapsed_ms
         self._objects_before = self._bytes_before = 0
         self._save(replace(self._fetch, pack=None, objects=0, size=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
@@ -28,6 +29,7 @@ class FetchWorld:
         own: Who we are.
         writing: Held while packs of any study change.
         room: Says whether there is room.
+        fetched: Is told how many bytes came in.
     """
 
     catalog: Catalog
@@ -40,6 +42,7 @@ class FetchWorld:
     own: OwnIdentity
     writing: Lock
     room: Room
+    fetched: Callable[[int], None] = lambda _count: None
 
 
 @dataclass(frozen=True, slots=True)

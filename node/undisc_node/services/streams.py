@@ -6,7 +6,7 @@ within `limits.SLICE` bytes. No cryptography happens here: ciphertext leaves as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
@@ -33,9 +33,18 @@ class Streams:
         catalog: Rows.
         packs: Bytes.
         clock: Time.
+        served: Is told how many bytes are about to leave.
     """
 
-    def __init__(self, *, catalog: Catalog, packs: Packs, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        packs: Packs,
+        clock: Clock,
+        served: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        self.served = served
         self._catalog = catalog
         self._packs = packs
         self._clock = clock
@@ -113,6 +122,7 @@ class Stream:
                 if file is None:
                     file = self._files[extent.pack] = self._streams.open_pack(extent.pack)
                 length = min(limits.SLICE, extent.length - skipped)
+                self._streams.served(length)
                 yield Slice(file, extent.offset + skipped, length)
 
     def close(self) -> None:

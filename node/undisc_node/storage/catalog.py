@@ -20,6 +20,7 @@ from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.database import open_reader, open_writer
 from undisc_node.storage.faults import database_faults
 from undisc_node.storage.fetches import FetchTable
+from undisc_node.storage.figures import FigureTable
 from undisc_node.storage.grants import GrantTable
 from undisc_node.storage.log import LogTable
 from undisc_node.storage.migrations import CATALOG
@@ -47,6 +48,7 @@ class CatalogRecords:
     log: LogTable
     restored: RestoredTable
     witnessed: WitnessedTable
+    figures: FigureTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -61,6 +63,7 @@ class CatalogRecords:
             log=LogTable(session),
             restored=RestoredTable(session),
             witnessed=WitnessedTable(session),
+            figures=FigureTable(session),
         )
 
 
@@ -122,6 +125,24 @@ class SqliteCatalog:
                 yield records
         finally:
             self._give_back(reader)
+
+    def probe(self) -> None:
+        """Commit a write that changes nothing, to know that a change would be durable now.
+
+        The header of the file is written again as it is: one page in the write-ahead log, synced.
+
+        Raises:
+            ServiceError: A change would fail just now.
+        """
+        with self._writing, database_faults(self._path):
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                version = self._writer.execute("PRAGMA user_version").fetchone()[0]
+                self._writer.execute(f"PRAGMA user_version = {int(version)}")
+                self._writer.execute("COMMIT")
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close every connection; call when nothing uses the catalog any more."""

@@ -100,6 +100,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def sizes(path: Path) -> tuple[int, int]:
+    """Return the bytes of a database and of its write-ahead log; 0 for what is not there."""
+    return _size(path), _size(path.with_name(f"{path.name}-wal"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _exists(path: Path) -> bool:
     with disk_faults(path):
         return path.exists()

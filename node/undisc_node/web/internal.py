@@ -1,12 +1,15 @@
-"""The internal listener: whether the node lives and is ready, for whoever watches it on the LAN.
+"""The internal listener: whether the node lives and is ready, and its metrics, for the LAN.
 
-The desk, DICOMweb for staff and metrics will live here; patients and other nodes never come here.
+The desk and DICOMweb for staff will live here; patients and other nodes never come here. Whoever
+reaches it may know which of the node's needs is not met, and how much it stores and sends; nothing
+here names a patient, a practice or a study.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from aiohttp import web
 
@@ -14,14 +17,39 @@ from undisc_node.services.errors import Unavailable
 from undisc_node.web import keys
 from undisc_node.web.routing import NO_BODY, Authority, Handler, Route
 
-Ready = Callable[[], str]
-"""Says what is missing, in a sentence; empty when the node can do its work. Runs in a thread."""
-
 _TEXT: Final = (
     "This is the internal listener of an undisc node, for this practice's own network.\n"
-    "GET /livez says whether the process lives, GET /readyz whether it can do its work.\n"
+    "GET /livez says whether the process lives, GET /readyz whether it can do its work,\n"
+    "GET /metrics has figures in the OpenMetrics format.\n"
     "Administrators use the undisc command; other nodes use the public listener.\n"
 )
+
+
+class Check(Protocol):
+    """One thing the node needs."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def code(self) -> str:
+        """What is wrong; empty when nothing is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalUses:
+    """What the internal listener calls, in a thread.
+
+    Attributes:
+        checks: Looks at everything the node needs.
+        metrics: Writes the metrics.
+        metrics_type: Media type of what it writes.
+    """
+
+    checks: Callable[[], Sequence[Check]]
+    metrics: Callable[[], bytes]
+    metrics_type: str
 
 
 async def about(_request: web.Request) -> web.StreamResponse:
@@ -35,11 +63,24 @@ async def lives(_request: web.Request) -> web.StreamResponse:
 
 
 async def is_ready(request: web.Request) -> web.StreamResponse:
-    """GET /readyz: disk and database are there."""
-    missing = await request.app[keys.WORKERS].run(request.app[keys.READY])
+    """GET /readyz: database, disk, keys and clock are as they must be."""
+    uses = request.app[keys.INTERNAL]
+    checks = await request.app[keys.WORKERS].run(uses.checks)
+    missing = [f"{check.name} ({check.code})" for check in checks if check.code]
     if missing:
-        raise Unavailable(missing, code="not_ready", hint="undisc-node doctor says more")
-    return web.json_response({"ready": True})
+        raise Unavailable(
+            f"the node is not ready: {', '.join(missing)}",
+            code="not_ready",
+            hint="undisc-node doctor says more",
+        )
+    return web.json_response({"ready": True, "checks": [check.name for check in checks]})
+
+
+async def metrics(request: web.Request) -> web.StreamResponse:
+    """GET /metrics: figures in the OpenMetrics format."""
+    uses = request.app[keys.INTERNAL]
+    text = await request.app[keys.WORKERS].run(uses.metrics)
+    return web.Response(body=text, headers={"Content-Type": uses.metrics_type})
 
 
 def _lan(path: str, handler: Handler) -> Route:
@@ -48,4 +89,9 @@ def _lan(path: str, handler: Handler) -> Route:
     )
 
 
-ROUTES: Final = (_lan("/", about), _lan("/livez", lives), _lan("/readyz", is_ready))
+ROUTES: Final = (
+    _lan("/", about),
+    _lan("/livez", lives),
+    _lan("/readyz", is_ready),
+    _lan("/metrics", metrics),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from undisc_node.web.uses import AdminUses, PublicUses
 
 if TYPE_CHECKING:  # these modules use the keys
+    from undisc_node.web.internal import InternalUses
     from undisc_node.web.limits import Body
     from undisc_node.web.routing import Route
     from undisc_node.web.spool import Spool
@@ -23,7 +24,7 @@ WORKERS: web.AppKey[Workers] = web.AppKey("workers")
 STREAMING: web.AppKey[Streaming] = web.AppKey("streaming")
 SPOOL: web.AppKey[Spool] = web.AppKey("spool")
 
-READY: web.AppKey[Callable[[], str]] = web.AppKey("ready")
+INTERNAL: web.AppKey[InternalUses] = web.AppKey("internal")
 
 BODY: web.RequestKey[Body] = web.RequestKey("body")
 

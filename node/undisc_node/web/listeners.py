@@ -110,7 +110,7 @@ def public_app(
 
 
 def internal_app(
-    ready: internal.Ready,
+    uses: internal.InternalUses,
     *,
     hosts: Iterable[str],
     workers: Workers,
@@ -119,7 +119,7 @@ def internal_app(
 ) -> web.Application:
     """Make the application of the internal listener."""
     app = _application("internal", bounds, entropy, known_hosts({"localhost", *hosts}))
-    app[keys.READY] = ready
+    app[keys.INTERNAL] = uses
     app[keys.WORKERS] = workers
     return _with_routes(app, internal.ROUTES, Authority.LAN)
 
@@ -164,7 +164,7 @@ async def listening(
     *,
     public: PublicUses,
     admin: AdminUses,
-    ready: internal.Ready,
+    inside: internal.InternalUses,
     entropy: Entropy,
 ) -> AsyncIterator[Opened]:
     """Open all doors while the block runs; close them in the opposite order.
@@ -175,7 +175,7 @@ async def listening(
         doors: Where to listen.
         public: Use cases for other nodes.
         admin: Use cases for the administrator.
-        ready: Says what is missing, in a sentence, or nothing.
+        inside: What the internal listener calls.
         entropy: Source of random file names and request ids.
 
     Raises:
@@ -194,7 +194,7 @@ async def listening(
         stack.push_async_callback(_close, await loop.create_unix_server(factory, sock=bound))
 
         app = internal_app(
-            ready,
+            inside,
             hosts={doors.internal[0], *doors.hosts},
             workers=workers,
             bounds=bounds,

@@ -103,7 +103,7 @@ def running_node(
     *,
     public=None,
     admin=None,
-    ready=lambda: "",
+    inside=None,
     public_at=("127.0.0.1", 0),
     **doors,
 ) -> Iterator[Node]:
@@ -120,7 +120,11 @@ def running_node(
     async def serve() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         async with listening(
-            Doors(**settings), public=public, admin=admin, ready=ready, entropy=fakes.Entropy()
+            Doors(**settings),
+            public=public,
+            admin=admin,
+            inside=inside or fakes.inside_uses(),
+            entropy=fakes.Entropy(),
         ) as opened:
             told.put((opened, lambda: loop.call_soon_threadsafe(stop.set)))
             await stop.wait()

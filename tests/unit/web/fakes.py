@@ -27,11 +27,13 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Reply, Stored
+from undisc_node.services.readiness import Check
 from undisc_node.services.receiving import StoreOutcome
 from undisc_node.services.restoring import Confirmed, Suspended, Suspense
 from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
 from undisc_node.services.studies import StudyDetail
+from undisc_node.web.internal import InternalUses
 from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_protocol import limits
 from undisc_protocol.did import Did
@@ -469,4 +471,10 @@ def public_uses(serving=None) -> PublicUses:
         receipts=serving,
         streams=serving,
         recalling=FakeRecalling(),
+    )
+
+
+def inside_uses(checks=lambda: (Check("database"), Check("disk"))) -> InternalUses:
+    return InternalUses(
+        checks=checks, metrics=lambda: b"# EOF\n", metrics_type="application/openmetrics-text"
     )

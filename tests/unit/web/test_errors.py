@@ -52,7 +52,7 @@ def broken(tmp_path_factory):
         tmp_path_factory.mktemp("broken"),
         public=PublicUses(**dict.fromkeys(PublicUses.__slots__, broken)),
         admin=admin,
-        ready=broken.ready,
+        inside=replace(fakes.inside_uses(), checks=broken.checks, metrics=broken.metrics),
     ) as one:
         yield one
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from undisc_node.services.ports import Reply
+from undisc_node.services.readiness import Check
 from undisc_node.web.limits import Pace
 from undisc_node.web.listeners import Bounds
 from undisc_protocol import limits
@@ -194,14 +195,24 @@ def test_a_web_page_cannot_reach_the_internal_listener_under_its_own_name(node, 
 
 
 def test_the_internal_listener_says_what_it_is_for_and_whether_it_is_ready(start):
-    missing = ""
-    node = start(ready=lambda: missing)
+    """What is missing is named by check and code, and nothing more is said."""
+    checks = [Check("database"), Check("disk")]
+    node = start(inside=fakes.inside_uses(checks=lambda: checks))
     assert b"internal listener" in node.call("internal", "GET", "/").body
-    assert node.call("internal", "GET", "/readyz").json == {"ready": True}
-    missing = "the disk has no room"
+    ready = {"ready": True, "checks": ["database", "disk"]}
+    assert node.call("internal", "GET", "/readyz").json == ready
+    checks[:] = [Check("database", "disk_full"), Check("disk")]
     answer = node.call("internal", "GET", "/readyz")
     assert (answer.status, answer.error) == (503, "not_ready")
-    assert answer.json["error"]["message"] == missing
+    assert answer.json["error"]["message"] == "the node is not ready: database (disk_full)"
+    assert node.call("internal", "GET", "/livez").status == 200
+
+
+def test_metrics_are_on_the_internal_listener_only(node):
+    answer = node.call("internal", "GET", "/metrics")
+    assert answer.headers["Content-Type"] == "application/openmetrics-text"
+    assert answer.body == b"# EOF\n"
+    assert node.call("public", "GET", "/metrics").status == 404
 
 
 def test_a_half_open_caller_does_not_hold_up_the_others(node):

@@ -30,13 +30,25 @@ from undisc_node.services.ports.records import (
     FetchRecords as FetchRecords,
 )
 from undisc_node.services.ports.records import (
+    FigureRecords as FigureRecords,
+)
+from undisc_node.services.ports.records import (
     GrantRecords as GrantRecords,
+)
+from undisc_node.services.ports.records import (
+    Holding as Holding,
 )
 from undisc_node.services.ports.records import (
     LogRecords as LogRecords,
 )
 from undisc_node.services.ports.records import (
+    Moment as Moment,
+)
+from undisc_node.services.ports.records import (
     PeerRecords as PeerRecords,
+)
+from undisc_node.services.ports.records import (
+    ProbedCatalog as ProbedCatalog,
 )
 from undisc_node.services.ports.records import (
     Records as Records,
@@ -52,6 +64,9 @@ from undisc_node.services.ports.records import (
 )
 from undisc_node.services.ports.records import (
     TicketRecords as TicketRecords,
+)
+from undisc_node.services.ports.records import (
+    Totals as Totals,
 )
 from undisc_node.services.ports.records import (
     WitnessedRecords as WitnessedRecords,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from undisc_node.services.model import (
@@ -274,6 +275,71 @@ class WitnessedRecords(Protocol):
         """List what each peer that was asked remembers of us, oldest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What came in one way and is here.
+
+    Attributes:
+        studies: How many.
+        instances: Their current instances.
+        size: Bytes of these as received.
+    """
+
+    studies: int
+    instances: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts of rows. Counting looks at every study, grant, share and fetch.
+
+    Attributes:
+        studies: By state, and as `unsettled` and `waiting`.
+        holdings: By the way they came: `dicom`, `import`, `fetch`.
+        grants: As `active`, `expired`, `revoked`.
+        shares: Likewise.
+        fetches: By state.
+        receipts_due: Fetches whose receipt the holder has not acknowledged.
+        peers: By state.
+    """
+
+    studies: Mapping[str, int]
+    holdings: Mapping[str, Holding]
+    grants: Mapping[str, int]
+    shares: Mapping[str, int]
+    fetches: Mapping[str, int]
+    receipts_due: int
+    peers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is cheap to look up.
+
+    Attributes:
+        tickets: Tickets that live.
+        log_size: Lines of the log.
+        suspended: Grants and shares that wait for the administrator since a restore.
+        restored: Whether a restore was not confirmed yet.
+    """
+
+    tickets: int
+    log_size: int
+    suspended: int
+    restored: bool
+
+
+class FigureRecords(Protocol):
+    """Counts over all tables, for whoever watches the node."""
+
+    def totals(self, now_ms: int) -> Totals:
+        """Count everything; takes a second in a catalog of a million studies."""
+
+    def moment(self, now_ms: int) -> Moment:
+        """Look up what an index or a single row tells."""
+
+
 class Records(Protocol):
     """Everything the catalog keeps, within one change or one look."""
 
@@ -313,6 +379,10 @@ class Records(Protocol):
     def restored(self) -> RestoredRecords:
         """Restored mode."""
 
+    @property
+    def figures(self) -> FigureRecords:
+        """Counts over all tables."""
+
 
 class Catalog(Protocol):
     """The node's records, changed all or nothing."""
@@ -322,3 +392,14 @@ class Catalog(Protocol):
 
     def look(self) -> AbstractContextManager[Records]:
         """Open a consistent view for reading; calling anything that writes is an error."""
+
+
+class ProbedCatalog(Catalog, Protocol):
+    """A catalog that is open for changes, and can tell whether one would be durable now."""
+
+    def probe(self) -> None:
+        """Commit a write that changes nothing, to know that a change would be durable now.
+
+        Raises:
+            ServiceError: It would not.
+        """

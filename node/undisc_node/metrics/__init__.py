@@ -1,0 +1,1 @@
+"""Figures as OpenMetrics: the only package that knows prometheus-client."""
