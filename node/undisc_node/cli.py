@@ -22,6 +22,7 @@ from undisc_node.commands.health import health
 from undisc_node.commands.init import init
 from undisc_node.commands.kit import kit
 from undisc_node.commands.migrate import migrate
+from undisc_node.commands.restore import restore
 from undisc_node.commands.serve import serve
 from undisc_node.config import read_overrides
 
@@ -59,5 +60,5 @@ def main(context: click.Context, home: Path, wishes: tuple[str, ...]) -> None:
     context.obj = Given(home.expanduser().absolute(), overrides=read_overrides(wishes))
 
 
-for _command in (init, serve, health, config, doctor, check, kit, backup, migrate, demo):
+for _command in (init, serve, health, config, doctor, check, kit, backup, restore, migrate, demo):
     main.add_command(_command)

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from undisc_node import backups
+from undisc_node.clocks import SystemEntropy
 from undisc_node.commands.common import EXIT_FAILED, Given, clear_errors
 from undisc_node.commands.meter import StagesMeter
 from undisc_node.config import Settings
+from undisc_node.storage.checking.subset import Subset
 
 _TO = click.option(
     "--to",
@@ -117,6 +119,71 @@ def list_snapshots(context: click.Context, wanted: Path | None, as_json: bool) -
         for one in listed:
             click.echo(_line(one))
     if any(one.problem for one in listed):
+        sys.exit(EXIT_FAILED)
+
+
+@backup.command("verify")
+@_TO
+@click.option("--snapshot", "name", help="Which snapshot; the newest if not given.")
+@click.option(
+    "--subset",
+    "part",
+    metavar="5%|N/M",
+    help="Only a random 5 % of the packs, or part N of M; catalog and keyring always.",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Where to restore to, on a disk with room; the home's staging folder if not given.",
+)
+@_JSON
+@click.pass_context
+@clear_errors
+def verify(
+    context: click.Context,
+    wanted: Path | None,
+    name: str | None,
+    part: str | None,
+    work: Path | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> None:
+    """Really restore a snapshot into a temporary place, and check every byte of it.
+
+    Needs room for what it restores, and removes it afterwards. Nothing is changed, neither in the
+    backup nor in the node.
+
+    \b
+    Examples:
+      undisc-node backup verify
+      undisc-node backup verify --subset 5% --work /mnt/scratch
+    """
+    from undisc_node import rehearsals  # noqa: PLC0415 - slow to load, as in serve
+
+    settings, repository = _place(context, wanted)
+    with StagesMeter() as meter:
+        tried = rehearsals.rehearse(
+            settings,
+            repository,
+            wanted=name,
+            subset=Subset.parse(part, entropy=SystemEntropy()) if part else None,
+            work=work,
+            progress=meter.moved,
+        )
+    if as_json:
+        click.echo(json.dumps(tried.as_json(), indent=2))
+    else:
+        for warning in tried.warnings:
+            click.echo(f"fail  {warning}")
+        for problem in tried.report.problems:
+            click.echo(f"{problem.level:<5} {problem.sentence}")
+            click.echo(f"      hint: {problem.hint}")
+        click.echo(
+            f"snapshot {tried.snapshot.name}: restored and read {tried.report.studies} studies,"
+            f" {_size(tried.size)}, in {tried.seconds:.1f} s"
+        )
+        if not tried.failed:
+            click.echo("it can be restored; every byte is as it was written")
+    if tried.failed:
         sys.exit(EXIT_FAILED)
 
 

@@ -164,14 +164,11 @@ def create_home(
         for name in ("packs", "staging"):
             (draft / name).mkdir(mode=0o700)
         _make_keys_directory(draft / "keys", keys_elsewhere)
-        write_durably(draft / "keys" / NODE_KEY, node_seed.hex().encode() + b"\n")
-        write_durably(
-            draft / "keys" / KEY_ENCRYPTION_KEY, key_encryption_key.hex().encode() + b"\n"
-        )
+        write_keys(draft / "keys", node_seed=node_seed, key_encryption_key=key_encryption_key)
         write_identity(draft, records)
         write_durably(draft / "undisc.toml", settings.encode(), 0o600)
         if demo:
-            write_durably(draft / DEMO, _DEMO_TEXT.encode())
+            mark_demo(draft)
         SqliteCatalog(draft / "catalog.sqlite3", entropy=entropy, create=True).close()
         Keyring(
             draft / "keyring.sqlite3",
@@ -255,13 +252,38 @@ def read_home(home: Path) -> HomeKeys:
         records = _identity_files(home)
         if not records:
             raise FileNotFoundError(errno.ENOENT, "no identity record", str(home / IDENTITY))
+        node_seed, key_encryption_key = read_keys(keys)
         return HomeKeys(
-            node_seed=_read_key(keys / NODE_KEY),
-            key_encryption_key=_read_key(keys / KEY_ENCRYPTION_KEY),
+            node_seed=node_seed,
+            key_encryption_key=key_encryption_key,
             records=records,
             demo=(home / DEMO).exists(),
             kit_verified=(keys / KIT_VERIFIED).exists(),
         )
+
+
+def read_keys(keys: Path) -> tuple[bytes, bytes]:
+    """Read a keys directory: the seed of the node key, and the key-encryption key.
+
+    Raises:
+        Invalid: A key file is damaged.
+        Unavailable: A file is missing or cannot be read.
+    """
+    with _clear_errors(keys.parent):
+        return _read_key(keys / NODE_KEY), _read_key(keys / KEY_ENCRYPTION_KEY)
+
+
+def write_keys(keys: Path, *, node_seed: bytes, key_encryption_key: bytes) -> None:
+    """Write the key files of a home that is being made; durable on return."""
+    with _clear_errors(keys.parent):
+        write_durably(keys / NODE_KEY, node_seed.hex().encode() + b"\n")
+        write_durably(keys / KEY_ENCRYPTION_KEY, key_encryption_key.hex().encode() + b"\n")
+
+
+def mark_demo(home: Path) -> None:
+    """Mark a home that is being made as one for demonstrations."""
+    with _clear_errors(home):
+        write_durably(home / DEMO, _DEMO_TEXT.encode())
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from undisc_node.storage.backup.snapshot import Tombstone
+from undisc_node.services.model import Tombstone
 from undisc_node.storage.database import open_reader
 from undisc_node.storage.faults import database_faults
 from undisc_protocol.tree import Frontier

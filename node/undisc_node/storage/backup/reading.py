@@ -11,13 +11,13 @@ from typing import Final
 from blake3 import blake3
 
 from undisc_node.services.errors import Damaged, NotFound, Refused
+from undisc_node.services.model import Tombstone
 from undisc_node.storage.backup.faults import damaged, repository_faults
 from undisc_node.storage.backup.repository import Repository
 from undisc_node.storage.backup.sealing import Sealer
 from undisc_node.storage.backup.snapshot import (
     PackEntry,
     Snapshot,
-    Tombstone,
     decode_packs,
     decode_snapshot,
     decode_tombstones,
@@ -63,14 +63,21 @@ class Snapshots:
         with _damage(path):
             return decode_snapshot(name, self._sealer.open_file("snapshot", name, sealed))
 
-    def newest(self) -> Snapshot | None:
-        """Open the newest snapshot; None in an empty repository.
+    def newest(self) -> Snapshot:
+        """Open the newest snapshot.
 
         Raises:
+            NotFound: There is none.
             Damaged: It does not open.
         """
         names = self.names()
-        return self.open(names[-1]) if names else None
+        if not names:
+            raise NotFound(
+                "there is no snapshot in this backup",
+                code="no_snapshot",
+                hint="the first backup was never finished; is there another copy?",
+            )
+        return self.open(names[-1])
 
     def readable(self) -> tuple[list[Snapshot], list[Damaged]]:
         """Open all snapshots, oldest first; say which do not open."""
@@ -133,25 +140,35 @@ class Snapshots:
                 found += decode_tombstones(content)
         return found
 
-    def keyring(self) -> tuple[str, bytes]:
-        """Open the newest keyring; return its snapshot and the bytes of the database.
+    def keyring(self, snapshot: str) -> tuple[bytes, list[Damaged]]:
+        """Open the newest keyring that is at least as new as a snapshot.
+
+        Returns:
+            The bytes of the database, and what is wrong with newer ones.
 
         Raises:
             NotFound: There is none.
-            Damaged: It does not open.
+            Damaged: None of them opens.
         """
         known = set(self.names())
-        names = [name for name in self._repository.names("keyrings") if name in known]
-        if not names:
-            raise NotFound(
-                "the backup holds no keyring, so none of its packs can be read",
-                code="no_keyring",
-                hint="use another copy of the backup",
-            )
-        path = self._repository.keyring(names[-1])
-        sealed = self._repository.read(path)
-        with _damage(path):
-            return names[-1], self._sealer.open_file("keyring", names[-1], sealed)
+        problems: list[Damaged] = []
+        for name in reversed(self._repository.names("keyrings")):
+            if name not in known or name < snapshot:
+                continue
+            path = self._repository.keyring(name)
+            try:
+                sealed = self._repository.read(path)
+                with _damage(path):
+                    return self._sealer.open_file("keyring", name, sealed), problems
+            except Damaged as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+        raise NotFound(
+            "the backup holds no keyring for this snapshot, so none of its packs can be read",
+            code="no_keyring",
+            hint="restore an older snapshot, or use another copy of the backup",
+        )
 
     def write_catalog(self, snapshot: Snapshot, descriptor: int, path: Path) -> None:
         """Put a snapshot's catalog together again.

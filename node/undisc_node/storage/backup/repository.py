@@ -213,6 +213,22 @@ def _begin(root: Path, *, node: bytes, entropy: Entropy) -> None:
 
 
 def _check_marker(marker: Path, node: bytes) -> None:
+    number, owner_id = _read_marker(marker)
+    if number != FORMAT:
+        raise Invalid(
+            f"the backups at {marker.parent} have format {number}, and this undisc knows {FORMAT}",
+            code="newer_repository",
+            hint="use the version of undisc that made them, or a newer one",
+        )
+    if owner_id != node:
+        raise Refused(
+            f"the backups at {marker.parent} are another node's",
+            code="other_node",
+            hint="each node needs a directory of its own; a restore needs the kit of that node",
+        )
+
+
+def _read_marker(marker: Path) -> tuple[int, bytes]:
     try:
         with repository_faults(marker):
             raw = marker.read_bytes()[:_MAX_MARKER]
@@ -224,21 +240,9 @@ def _check_marker(marker: Path, node: bytes) -> None:
         ) from None
     try:
         found = json.loads(raw)
-        number, owner = found["format"], bytes.fromhex(found["node"])
+        return int(found["format"]), bytes.fromhex(found["node"])
     except (ValueError, TypeError, KeyError):
         raise damaged(marker, "not readable") from None
-    if number != FORMAT:
-        raise Invalid(
-            f"the backups at {marker.parent} have format {number}, and this undisc knows {FORMAT}",
-            code="newer_repository",
-            hint="use the version of undisc that made them, or a newer one",
-        )
-    if owner != node:
-        raise Refused(
-            f"the backups at {marker.parent} are another node's",
-            code="other_node",
-            hint="each node needs a directory of its own; a restore needs the kit of that node",
-        )
 
 
 def _lock(descriptor: int, root: Path, *, exclusive: bool) -> None:
@@ -272,3 +276,13 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def owner(root: Path) -> bytes:
+    """Return whose backups are here: a node id, 32 bytes.
+
+    Raises:
+        NotFound: No repository is there.
+        Damaged: The marker cannot be read.
+    """
+    return _read_marker(root / MARKER)[1]

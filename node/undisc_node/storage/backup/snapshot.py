@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from undisc_node.services.model import Tombstone
 from undisc_protocol import dagcbor, limits
 from undisc_protocol.errors import BadFields
 from undisc_protocol.fields import Fields
@@ -63,20 +64,6 @@ class PackEntry:
         for segment in self.segments:
             yield segment_name(self.pack, start, segment.hash), start, segment
             start += segment.length
-
-
-class Tombstone(NamedTuple):
-    """A pack that was erased for good.
-
-    Attributes:
-        pack: Its id, 16 bytes.
-        study: Its study's id, 16 bytes.
-        at_ms: When, in milliseconds since 1970.
-    """
-
-    pack: bytes
-    study: bytes
-    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from undisc_node.services.errors import Damaged, DiskFull, Unavailable
+from undisc_node.services.model import Tombstone
 from undisc_node.services.ports import Clock, Entropy
 from undisc_node.storage.backup import databases
 from undisc_node.storage.backup.databases import CatalogFacts
@@ -33,7 +34,6 @@ from undisc_node.storage.backup.snapshot import (
     TOMBSTONES_TOGETHER,
     PackEntry,
     Snapshot,
-    Tombstone,
     encode_packs,
     encode_snapshot,
     encode_tombstones,
