@@ -129,10 +129,8 @@ def restore(  # noqa: PLR0917 - one for each option
     click.echo("next:")
     click.echo(f"  undisc-node --home {given.home} serve")
     click.echo("  undisc restored show    (permissions are suspended until you confirm them)")
-    click.echo(
-        f"  undisc-node --home {given.home} backup --to {repository}"
-        "    (soon: until then the new kit fits no backup)"
-    )
+    soon = "" if keys is not None else "    (soon: until then the new kit fits no backup)"
+    click.echo(f"  undisc-node --home {given.home} backup --to {repository}{soon}")
 
 
 def _new_passphrase(path: Path | None, old: str) -> str:
