@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from undisc_admin.errors import CommandError
 
@@ -47,7 +48,13 @@ class Answer:
             return 0.0
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise _unknown_shape(name)
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            raise _unknown_shape(name) from None
+        if not isfinite(number):
+            raise _unknown_shape(name)
+        return number
 
     def flag(self, name: str) -> bool:
         """Return a truth value."""

@@ -185,7 +185,7 @@ class Client:
 def _decode(raw: bytes) -> Answer | None:
     try:
         decoded = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return Answer(decoded) if isinstance(decoded, dict) else None
 

@@ -171,7 +171,7 @@ def moment(text: str | None) -> str:
         return ""
     try:
         return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
-    except ValueError:
+    except (ValueError, OverflowError):
         return text
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from undisc_admin.errors import usage
+from undisc_admin.errors import CommandError, usage
 from undisc_protocol import limits
 
 _DAY: Final = 86_400  # seconds
@@ -59,8 +59,19 @@ def rfc3339(seconds: int) -> str:
 
 
 def seconds_of(text: str) -> int:
-    """Read a time of the API; seconds since 1970."""
-    return int(datetime.fromisoformat(text).timestamp())
+    """Read a time of the API; seconds since 1970.
+
+    Raises:
+        CommandError: It is none.
+    """
+    try:
+        return int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        raise CommandError(
+            "the node's answer has a time that cannot be read",
+            code="unknown_answer",
+            hint="undisc and the node must come from the same release",
+        ) from None
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from undisc_node.services.errors import Invalid
 from undisc_node.web.limits import body_of
+from undisc_protocol.fields import UNSHOWABLE
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _MAX_TEXT = 1_024  # characters of any text an administrator gives
@@ -40,6 +41,9 @@ class Fields:
             return ""
         if not isinstance(value, str) or len(value) > _MAX_TEXT or (not value and not optional):
             raise Invalid(f"{name} must be a text of at most {_MAX_TEXT} characters")
+        # It is shown to people and kept in the log; half a surrogate pair has no bytes at all.
+        if UNSHOWABLE.search(value):
+            raise Invalid(f"{name} must be one line without control characters")
         return value
 
     def flag(self, name: str, *, default: bool | None = None) -> bool:
@@ -73,6 +77,8 @@ class Fields:
         value = self._take(name) or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise Invalid(f"{name} must be a list of texts")
+        if any(UNSHOWABLE.search(item) for item in value):
+            raise Invalid(f"{name} must be a list of lines without control characters")
         return tuple(value)
 
     def identifier(self, name: str, size: int) -> bytes:
@@ -100,12 +106,16 @@ class Fields:
             raise Invalid(f"{name} must be a time such as 2026-11-24T05:31:23Z") from problem
         if moment.tzinfo is None:
             raise Invalid(f"{name} must name its offset from UTC", hint="end it with Z for UTC")
-        return int(moment.astimezone(UTC).timestamp())
+        try:
+            return int(moment.astimezone(UTC).timestamp())
+        except OverflowError as problem:  # the first or last hours that a calendar date can name
+            raise Invalid(f"{name} is too far away") from problem
 
     def done(self) -> None:
         """Refuse fields that nobody took: a misspelt one must not be ignored."""
         if self._values:
-            raise Invalid(f"unknown field: {min(self._values)[:64]}")
+            named = UNSHOWABLE.sub("?", min(self._values)[:64])
+            raise Invalid(f"unknown field: {named}")
 
 
 async def read_fields(request: web.Request) -> Fields:
