@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.other_codecs import in_profile, translated
 from undisc_protocol import dagcbor, limits
-from undisc_protocol.dagcbor import CID_PREFIX, Cid
+from undisc_protocol.dagcbor import Cid
 from undisc_protocol.errors import LocalProtocolError, Malformed, RemoteProtocolError
 
 LIMIT = 1 << 16
@@ -26,32 +27,6 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=30), inner),
     max_leaves=20,
 )
-
-
-def translated(value, link):
-    """The same value with another library's links."""
-    if isinstance(value, Cid):
-        return link(CID_PREFIX + value.digest)
-    if isinstance(value, list):
-        return [translated(item, link) for item in value]
-    if isinstance(value, dict):
-        return {key: translated(item, link) for key, item in value.items()}
-    return value
-
-
-def in_profile(value, depth=limits.MAX_DEPTH):
-    """Whether a value that cbrrr decoded is one that our format has at all."""
-    if isinstance(value, float):
-        return False
-    if isinstance(value, int):
-        return abs(value) <= limits.MAX_INTEGER
-    if isinstance(value, cbrrr.CID):
-        return len(bytes(value)) == 36 and bytes(value).startswith(CID_PREFIX)
-    if isinstance(value, list):
-        return depth > 0 and all(in_profile(item, depth - 1) for item in value)
-    if isinstance(value, dict):
-        return depth > 0 and all(in_profile(item, depth - 1) for item in value.values())
-    return True
 
 
 @settings(deadline=None)
