@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test check bench bench-quick lock vectors reference torture clean
+.PHONY: help demo test check bench bench-quick fuzz lock vectors reference torture clean
 
 help:
 	@echo "make demo          let a study cross between two nodes on this machine"
@@ -14,6 +14,7 @@ help:
 	@echo "make torture       kill nodes and cut their power: KILLS=1000 CUTS=300 SEED=... SUMMARY=torture.json"
 	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
 	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl SLICES= ROUNDS= JSON="
+	@echo "make fuzz          send bytes from nowhere through every decoder, for SECONDS=60 (JOBS, TARGET, INPUT)"
 	@echo "make reference     generate the reference pages again"
 	@echo "make vectors       generate the conformance vectors again"
 	@echo "make lock          lock the newest allowed versions of all dependencies"
@@ -36,6 +37,10 @@ $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
 	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(VENV)/.fuzz: $(VENV)/.dev requirements/fuzz.txt
+	@$(PIP) install --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
 demo: $(VENV)/.run
 	@$(BIN)/undisc-node demo $(if $(KEEP),--keep)
 
@@ -56,6 +61,10 @@ bench: $(VENV)/.bench
 bench-quick:
 	@$(MAKE) --no-print-directory bench SLICES=$(or $(SLICES),200) ROUNDS=$(or $(ROUNDS),1)
 
+fuzz: $(VENV)/.fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzz.campaign --seconds $(or $(SECONDS),60) --jobs $(or $(JOBS),1) \
+		--target "$(TARGET)" $(if $(INPUT),--input $(INPUT))
+
 vectors: $(VENV)/.dev
 	$(BIN)/python protocol/vectors/generate.py
 
@@ -71,6 +80,7 @@ lock:
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/build.in -o requirements/build.txt
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/dev.in -o requirements/dev.txt
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/bench.in -o requirements/bench.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/fuzz.in -o requirements/fuzz.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
