@@ -17,6 +17,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Ledger:
     study_of: dict[str, str] = field(default_factory=dict)
     stored: set[str] = field(default_factory=set)
     settled: dict[str, int] = field(default_factory=dict)
-    in_use: set[str] = field(default_factory=set)
+    in_use: Counter[str] = field(default_factory=Counter)
     deleting: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     permissions: dict[str, Permission] = field(default_factory=dict)
@@ -105,17 +106,17 @@ class Ledger:
         """Keep a study from being deleted; yields False when it is condemned already."""
         with self.guard:
             free = study not in self.deleting
-            self.in_use.add(study)
+            self.in_use[study] += 1
         try:
             yield free
         finally:
             with self.guard:
-                self.in_use.discard(study)
+                self.in_use[study] -= 1
 
     def condemn(self, study: str) -> bool:
         """Note that a study is about to be deleted; False when somebody sends it."""
         with self.guard:
-            if study in self.in_use:
+            if self.in_use[study]:
                 return False
             self.deleting.add(study)
             return True
