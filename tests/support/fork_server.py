@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +79,18 @@ class ForkServer:
         wish = {"arguments": list(arguments), "environment": dict(environment), "log": str(log)}
         return Forked(self, self.tell(do="fork", **wish)["pid"])
 
+    def call(self, function: str, *arguments: object, log: Path, stopped: bool = False) -> Forked:
+        """Run `module:function`; its output goes to `log`, what it returns is the exit code.
+
+        Args:
+            function: The function; the module is imported before the fork.
+            arguments: What JSON can carry.
+            log: Where standard output and error go.
+            stopped: Let it stop (SIGSTOP) before it begins, so that a tracer can attach.
+        """
+        wish = {"call": function, "arguments": arguments, "log": str(log), "stopped": stopped}
+        return Forked(self, self.tell(do="fork", environment=dict(os.environ), **wish)["pid"])
+
     def tell(self, **wish: object) -> dict[str, Any]:
         """Send a command; return the answer."""
         assert self._process.stdin is not None
@@ -107,22 +120,30 @@ def _fork(wish: Mapping[str, Any]) -> int:
         os.dup2(source, target)
     os.environ.clear()
     os.environ.update(wish["environment"])
-    sys.argv = ["undisc-node", *wish["arguments"]]
     code = 1
     try:
-        from undisc_node.cli import main  # noqa: PLC0415 - loaded before the fork
-
-        main()
+        code = _run(wish)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except BaseException:  # noqa: BLE001 - as the interpreter does
-        import traceback  # noqa: PLC0415
-
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
+
+
+def _run(wish: Mapping[str, Any]) -> int:
+    if "call" not in wish:
+        sys.argv = ["undisc-node", *wish["arguments"]]
+        importlib.import_module("undisc_node.cli").main()
+        return 0
+    module, _, name = wish["call"].partition(":")
+    function = getattr(importlib.import_module(module), name)
+    if wish["stopped"]:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return function(*wish["arguments"]) or 0
 
 
 def _obey() -> None:
@@ -131,6 +152,8 @@ def _obey() -> None:
     ended: dict[int, int] = {}
     for line in sys.stdin:
         wish = json.loads(line)
+        if "call" in wish:
+            importlib.import_module(wish["call"].partition(":")[0])
         answer: dict[str, Any] = {}
         if wish["do"] == "fork":
             answer["pid"] = _fork(wish)

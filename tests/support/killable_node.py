@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from blake3 import blake3
 
 from support.fork_server import ForkServer
+from support.leftovers import leftovers, rows
 from support.two_nodes import RunningNode
 from undisc_admin.client import Client
 from undisc_node.services.errors import Unavailable
@@ -130,34 +130,11 @@ class KillableNode(RunningNode):
 
     def leftovers(self) -> list[str]:
         """List what lies in the home and belongs to nothing: files without row, keys, uploads."""
-        known = {row[0].hex() for row in self.rows("catalog", "SELECT id FROM packs")}
-        filling = {
-            row[0].hex()
-            for row in self.rows(
-                "catalog",
-                "SELECT pack FROM fetches"
-                " WHERE pack IS NOT NULL AND state IN ('running', 'paused')",
-            )
-        }
-        keys = {row[0].hex() for row in self.rows("keyring", "SELECT pack FROM study_keys")}
-        packs = {path.name for path in (self.home / "packs").iterdir()}
-        staged = {path.name for path in (self.home / "staging").iterdir()}
-        return [
-            *(f"pack {name}" for name in packs - known - filling),
-            *(f"staged {name}" for name in staged - filling),
-            *(f"key {name}" for name in keys - known - filling),
-            *(f"missing pack {name}" for name in known - packs),
-            *(f"missing key {name}" for name in known - keys),
-        ]
+        return leftovers(self.home)
 
     def rows(self, database: str, statement: str) -> list[Any]:
         """Look into one of the node's databases."""
-        path = self.home / f"{database}.sqlite3"
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-        try:
-            return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
+        return rows(self.home, database, statement)
 
 
 def extents(pack: Path, sizes: list[int]) -> list[tuple[int, int]]:
