@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from support.campaign import KILL, POWER_CUT, campaign
+from support.sweep import sweep_all
 
 Say = Callable[[str], None]
 Part = Callable[[str, Say], dict[str, Any]]
@@ -38,6 +39,7 @@ def _parts(wish: argparse.Namespace) -> dict[str, Part]:
     parts: dict[str, Part] = {
         "kills": lambda seed, say: campaign(KILL, wish.kills, seed, say).as_json(),
         "cuts": lambda seed, say: campaign(POWER_CUT, wish.cuts, seed, say).as_json(),
+        "sweep": lambda seed, say: sweep_all(wish.sweep, seed, say),
     }
     return {name: part for name, part in parts.items() if getattr(wish, name)}
 
@@ -75,6 +77,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="break a node in every way, many times")
     parser.add_argument("--kills", type=int, default=0, help="kill -9 at a random moment")
     parser.add_argument("--cuts", type=int, default=0, help="power cuts, half of them torn")
+    parser.add_argument(
+        "--sweep", type=float, default=0, help="share of all system calls; 1 is all"
+    )
     parser.add_argument("--seed", default="", help="repeat a run")
     parser.add_argument("--summary", type=Path, default=Path("torture.json"))
     return run(parser.parse_args())
