@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import CONFIG_FILE, Settings
-from undisc_node.services.errors import Damaged, Invalid
+from undisc_node.services.errors import Conflict, Damaged, Invalid
 from undisc_node.services.ports import Clock, Entropy
 from undisc_node.storage import home as homes
 from undisc_node.storage.backup.pruning import Pruned, Retention
@@ -27,7 +27,9 @@ from undisc_node.storage.backup.repository import opened
 from undisc_node.storage.backup.sealing import Sealer
 from undisc_node.storage.backup.snapshot import Snapshot
 from undisc_node.storage.backup.writing import HomeFacts, Progress, SnapshotTaker
-from undisc_protocol.identity import read_identity
+from undisc_protocol.identity import commitment, read_identity, read_identity_record
+from undisc_protocol.keys import SignKey
+from undisc_protocol.kit import Kit
 
 LAST_BACKUP: Final = "last-backup"
 _MAX_NOTE: Final = 65_536  # bytes of last-backup; it has about 300
@@ -233,6 +235,41 @@ def opened_by_home(settings: Settings, repository: Path) -> Iterator[Snapshots]:
     node = read_identity(keys.records).node_id
     with opened(repository, node=node, entropy=entropy, change=False) as place:
         yield Snapshots(place, Sealer(keys.key_encryption_key, entropy))
+
+
+def open_with_kit(settings: Settings, kit: Kit) -> Snapshot | None:
+    """Open the newest snapshot with a recovery kit alone, as a restore would.
+
+    Args:
+        settings: Say where the backups are; if they do not, the last backup does.
+        kit: An opened kit that belongs to the node.
+
+    Returns:
+        The snapshot; None if the node was never backed up.
+
+    Raises:
+        ServiceError: The backup cannot be reached, is damaged, or does not open with this kit.
+        Conflict: The kit is newer than the backup, so a restore would refuse it.
+    """
+    noted = last_backup(settings.home)
+    where = settings.backup_path or (noted.repository if noted else "")
+    if not where:
+        return None
+    entropy = SystemEntropy()
+    with opened(
+        Path(where).expanduser().absolute(), node=kit.node_id, entropy=entropy, change=False
+    ) as place:
+        snapshots = Snapshots(place, Sealer(kit.key_encryption_key, entropy))
+        snapshots.check_key()
+        newest = snapshots.newest()
+    comes_next = commitment(SignKey.from_seed(kit.recovery_seed))
+    if read_identity_record(newest.records[-1]).next_hash != comes_next:
+        raise Conflict(
+            "the kit is newer than the newest backup, and a restore needs one that knows of it",
+            code="backup_older_than_kit",
+            hint="back up now: undisc-node backup",
+        )
+    return newest
 
 
 def last_backup(home: Path) -> LastBackup | None:

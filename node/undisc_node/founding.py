@@ -298,8 +298,11 @@ def read_kit(path: Path, passphrase: str) -> Kit:
         ) from None
 
 
-def verify_kit(home: Path, path: Path, passphrase: str) -> None:
+def verify_kit(home: Path, path: Path, passphrase: str) -> Kit:
     """Read a recovery kit back and compare it with the home it was made for.
+
+    Returns:
+        What it holds.
 
     Raises:
         Invalid: The file is no kit.
@@ -315,3 +318,4 @@ def verify_kit(home: Path, path: Path, passphrase: str) -> None:
             hint="look for the kit that shows this node's words: undisc status",
         )
     homes.mark_kit_verified(home, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    return opened

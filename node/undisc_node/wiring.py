@@ -52,6 +52,7 @@ from undisc_node.services.studies import Studies
 from undisc_node.services.sweeping import finish, sweep
 from undisc_node.storage import home as homes
 from undisc_node.storage import upgrade
+from undisc_node.storage.backup.staging import sweep_working_folders
 from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
@@ -328,6 +329,7 @@ async def run(node: Node) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     swept = await asyncio.to_thread(sweep, node.catalog, node.packs)
+    await asyncio.to_thread(sweep_working_folders, settings.home / "staging")
     if swept:
         log.info("erased %d packs that a crash left unfinished", swept)
     doors = Doors(
