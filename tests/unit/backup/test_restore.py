@@ -211,7 +211,7 @@ def test_a_full_disk_while_restoring(filled, tmp_path):
 @pytest.mark.parametrize("how", ["flip", "cut", "remove", "swap"])
 def test_damage_is_named_and_never_restored(filled, tmp_path, folder, how):
     for number, path in enumerate(filled.files(folder)):
-        target, new_kit = tmp_path / f"target {number}", tmp_path / f"kit {number}"
+        target = tmp_path / f"target {number}"
         kept = path.read_bytes()
         others = [other for other in filled.files(folder) if other != path]
         if how == "flip":
@@ -227,7 +227,7 @@ def test_damage_is_named_and_never_restored(filled, tmp_path, folder, how):
         else:
             continue
         with pytest.raises(ServiceError) as refused:
-            restore(filled, target, with_kit(filled, new_kit))
+            restore(filled, target, restores.KeptKeys(filled.path / "keys"))
         if how == "remove":
             assert isinstance(refused.value, (ServiceError, NotFound))
         elif folder == "snapshots":  # the only one: perhaps it is the wrong kit
@@ -237,7 +237,7 @@ def test_damage_is_named_and_never_restored(filled, tmp_path, folder, how):
             assert path.name in str(refused.value)
         assert not (target / "identity-0").exists()
         path.write_bytes(kept)
-    restore(filled, tmp_path / "target", with_kit(filled, tmp_path / "new-kit"))
+    restore(filled, tmp_path / "target", restores.KeptKeys(filled.path / "keys"))
     assert problems(tmp_path / "target") == []
 
 
