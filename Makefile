@@ -11,7 +11,7 @@ help:
 	@echo "make demo KEEP=1   the same, and leave both nodes running"
 	@echo "make test          everything that decides a merge"
 	@echo "make check         only the quick checks: style, types, walls, vectors"
-	@echo "make torture       kill nodes and cut their power: KILLS=1000 CUTS=300 SWEEP=1 SEED=... SUMMARY=torture.json"
+	@echo "make torture       kill nodes and cut their power: KILLS=1000 CUTS=300 SWEEP=1 PASSES=20 SEED=... SUMMARY=torture.json"
 	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
 	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl SLICES= ROUNDS= JSON="
 	@echo "make fuzz          send bytes from nowhere through every decoder, for SECONDS=60 (JOBS, TARGET, INPUT)"
@@ -70,7 +70,7 @@ vectors: $(VENV)/.dev
 
 torture: $(VENV)/.dev
 	PYTHONPATH=tests nice $(BIN)/python -m support.torture --kills $(or $(KILLS),1000) --cuts $(or $(CUTS),300) \
-		--sweep $(or $(SWEEP),1) \
+		--sweep $(or $(SWEEP),1) --passes $(or $(PASSES),20) \
 		$(if $(SEED),--seed $(SEED)) --summary $(or $(SUMMARY),torture.json)
 
 reference: $(VENV)/.dev

@@ -31,6 +31,7 @@ from undisc_node.services.errors import Unavailable
 EPOCH: Final = 40  # disasters before everything begins anew
 _LONGEST: Final = 1.2  # seconds of work before a kill
 _REAL_STARTS: Final = 0.1  # the others are forked, which spares a second of imports each
+_BALLAST: Final = shutil.ignore_patterns("ballast")  # 32 MiB that nothing depends on
 _GRACE: Final = 0.3  # seconds before its end in which a dying node may complain
 Say = Callable[[str], None]
 
@@ -255,8 +256,8 @@ def _found(directory: Path, victim: KillableNode, other: KillableNode) -> tuple[
         victim.stop()
         other.stop()
     return (
-        Path(shutil.copytree(victim.home, directory / "pristine-victim")),
-        Path(shutil.copytree(other.home, directory / "pristine-other")),
+        Path(shutil.copytree(victim.home, directory / "pristine-victim", ignore=_BALLAST)),
+        Path(shutil.copytree(other.home, directory / "pristine-other", ignore=_BALLAST)),
     )
 
 

@@ -39,6 +39,7 @@ CALLS: Final = (
 KILL: Final = "KILL"
 FATES: Final = (KILL, "EIO", "ENOSPC")
 _SECONDS: Final = 120.0
+_BALLAST: Final = shutil.ignore_patterns("ballast")  # 32 MiB that nothing depends on
 _CALL: Final = re.compile(r"^(\d+) +(\w+)\(", re.MULTILINE)
 
 
@@ -127,7 +128,7 @@ class Sweeper:
         """Put the flow's prepared home in place."""
         if flow not in self._prepared:
             place = self._directory / f"prepared-{flow}"
-            shutil.copytree(self._pristine, place / "home")
+            shutil.copytree(self._pristine, place / "home", ignore=_BALLAST)
             code, lines = self._call("prepare", flow, place / "home", self._facts)
             assert code == 0, self._log.read_text()
             self._prepared[flow] = place, json.loads(lines[-1])

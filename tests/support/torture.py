@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from support.campaign import KILL, POWER_CUT, campaign
+from support.full_disk import full_disk
 from support.sweep import sweep_all
 
 Say = Callable[[str], None]
@@ -39,6 +40,7 @@ def _parts(wish: argparse.Namespace) -> dict[str, Part]:
     parts: dict[str, Part] = {
         "kills": lambda seed, say: campaign(KILL, wish.kills, seed, say).as_json(),
         "cuts": lambda seed, say: campaign(POWER_CUT, wish.cuts, seed, say).as_json(),
+        "passes": lambda seed, say: full_disk(wish.passes, seed, say),
         "sweep": lambda seed, say: sweep_all(wish.sweep, seed, say),
     }
     return {name: part for name, part in parts.items() if getattr(wish, name)}
