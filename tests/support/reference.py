@@ -45,6 +45,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "study.kept": "An administrator lets a study stay though nobody has a permission for it.",
     "study.let_go": "An administrator lets a kept study leave again.",
     "study.deleted": "A study was erased.",
+    "study.rebuilt": "Packs that the catalog did not name were taken in; detail says how many.",
     "instance.superseded": "The sender of an image sent another version of it, which counts now.",
     "instance.waiting": "An image waits for the administrator; why says the reason.",
     "waiting.accepted": "The administrator let what waited into the study.",

@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "study.deleted": ("110105", "D"),
     "study.kept": ("110103", "U"),
     "study.let_go": ("110103", "U"),
+    "study.rebuilt": ("110103", "C"),
     "instance.superseded": ("110103", "U"),
     "instance.waiting": ("110103", "C"),
     "waiting.accepted": ("110103", "U"),

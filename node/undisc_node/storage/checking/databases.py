@@ -13,6 +13,7 @@ from undisc_node.services.errors import Damaged, ServiceError
 from undisc_node.storage.checking.problems import (
     RESTORE_CATALOG,
     RESTORE_KEYRING,
+    RESTORE_ROWS,
     Level,
     Problem,
 )
@@ -51,7 +52,7 @@ def database_problems(path: Path, connection: sqlite3.Connection) -> Iterator[Pr
     tables = sorted({f"{row[0]} to {row[2]}" for row in broken})
     for names in tables:
         sentence = f"{path.name} has rows that refer to nothing: {names}"
-        yield Problem("reference_broken", Level.FAIL, sentence, hint)
+        yield Problem("reference_broken", Level.FAIL, sentence, RESTORE_ROWS if catalog else hint)
 
 
 def log_problems(catalog: CatalogView) -> Iterator[Problem]:

@@ -71,6 +71,10 @@ RESTORE_CATALOG = (
     "stop the node, then restore a backup: undisc-node restore; without one, make the catalog again"
     " from the packs: undisc-node check --rebuild"
 )
+RESTORE_ROWS = (
+    "stop the node, then restore a backup: undisc-node restore; without one, make the catalog again"
+    " from the packs, without its permissions: undisc-node check --rebuild --anew"
+)
 RESTORE_KEYRING = (
     "stop the node and restore a backup: undisc-node restore; without the keyring the packs cannot"
     " be opened"

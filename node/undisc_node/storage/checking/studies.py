@@ -19,8 +19,8 @@ from undisc_node.storage.checking.bodies import BodyReader
 from undisc_node.storage.checking.copies import copies_of
 from undisc_node.storage.checking.frames import Walk, walk_pack
 from undisc_node.storage.checking.problems import (
-    RESTORE_CATALOG,
     RESTORE_KEYRING,
+    RESTORE_ROWS,
     Level,
     Problem,
     pack_problem,
@@ -161,7 +161,7 @@ def _against_row(study: Study, pack: Pack, walk: Walk) -> list[Problem]:
     newest = walk.indexes[-1] if walk.indexes else None
     if pack.index_at is not None and pack.index_at != newest:
         sentence = f"the row names an index at byte {pack.index_at}, which is not the newest there"
-        found.append(pack_problem("index_misplaced", pack.id, sentence, RESTORE_CATALOG))
+        found.append(pack_problem("index_misplaced", pack.id, sentence, RESTORE_ROWS))
     return found
 
 
@@ -185,6 +185,6 @@ def _counts(study: Study, contents: StudyContents) -> list[Problem]:
             "row_differs",
             Level.FAIL,
             f"study {short(study.id)}: the row says otherwise than the packs: {'; '.join(differ)}",
-            RESTORE_CATALOG,
+            RESTORE_ROWS,
         )
     ]
