@@ -82,6 +82,7 @@ def main() -> int:
     parser.add_argument(
         "--sweep", type=float, default=0, help="share of all system calls; 1 is all"
     )
+    parser.add_argument("--passes", type=int, default=0, help="times that a small disk is full")
     parser.add_argument("--seed", default="", help="repeat a run")
     parser.add_argument("--summary", type=Path, default=Path("torture.json"))
     return run(parser.parse_args())
