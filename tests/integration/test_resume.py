@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("free_line")]
 
 CUTS = 50
 SIZES = [3_000_000, 700_000, 5_000_000, 1_048_576, 20, 2_500_000, 900_000, 6_000_000] * 2
+_MORE = 4  # threads or descriptors that pools may still open; 50 breaks would leave 50
 FEW = [1_300_000, 2_600_000]
 RATE = 40_000_000  # bytes a second: a break is noticed while little is in flight
 """Waits after breaks are a second as long as something is gained in between."""
@@ -57,6 +58,9 @@ def test_50_cuts_at_random_positions(practices, chance, capsys):
     scissors, began, number = Scissors(chance), time.monotonic(), 0
     again: list[Again] = []
     sent = total = 0
+    warm = offered(practices, 500, SIZES, seed=3)
+    b.follow(b.begin_fetch(warm.offer))
+    before_all = [node.resources() for node in (practices.a, b)]
     while scissors.cuts < CUTS:
         number += 2
         studies = [offered(practices, one, SIZES, seed=3) for one in (number, number + 1)]
@@ -79,6 +83,10 @@ def test_50_cuts_at_random_positions(practices, chance, capsys):
         whole = sum(one.holding.total for one in studies)
         assert came <= whole + (scissors.cuts - before) * SEALED_CHUNK
         sent, total = sent + came, total + whole
+    proxy.quiet()
+    for node, (threads, descriptors) in zip((practices.a, b), before_all, strict=True):
+        assert node.resources()[0] <= threads + _MORE, f"threads of {node.name} grow"
+        assert node.resources()[1] <= descriptors + _MORE, f"descriptors of {node.name} grow"
     for one in again:
         assert one.most <= SEALED_CHUNK
         assert one.count <= one.breaks * SEALED_CHUNK
@@ -133,6 +141,9 @@ BREAKS = {
     "cut before the first byte": (PACKS, Fault(cut_at=0)),
     "cut before the last byte": (PACKS, Fault(cut_at=3_900_063)),
     "200 instead of 206": (PACKS, Fault(whole_status=True)),
+    "another range is named": (PACKS, Fault(wrong_range=True)),
+    "a long line with queues, then an end": (PACKS, Fault(delay=0.4, jitter=0.02, cut_at=900_000)),
+    "nothing more comes, and the line stays open": (PACKS, Fault(stall_at=700_000)),
     "a shorter answer is announced": (PACKS, Fault(shorter_by=70_000)),
     "no connection for the bytes": (PACKS, Fault(refuse=True)),
     "no connection for the question": (FETCH, Fault(refuse=True)),

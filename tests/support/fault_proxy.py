@@ -8,6 +8,7 @@ middlebox.
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import socket
 import struct
@@ -39,6 +40,9 @@ class Fault:
         repeat_at: Send the block with this byte twice.
         swap_at: Exchange the two halves of the block with this byte.
         delay: Seconds to wait before the head of the answer.
+        jitter: Up to so many seconds more before each block; a long line with queues.
+        wrong_range: Name a range in the head that begins one byte later.
+        stall_at: Send nothing from this byte on, and hold the connection open.
         refuse: Close at once, without asking the other node.
     """
 
@@ -50,6 +54,9 @@ class Fault:
     repeat_at: int | None = None
     swap_at: int | None = None
     delay: float = 0.0
+    jitter: float = 0.0
+    wrong_range: bool = False
+    stall_at: int | None = None
     refuse: bool = False
 
 
@@ -231,6 +238,8 @@ class FaultProxy:
             time.sleep(fault.delay)
         if fault.whole_status:
             head = head.replace(b" 206 ", b" 200 ", 1)
+        if fault.wrong_range:
+            head = re.sub(rb"(?i)(content-range: *bytes )(\d+)", _one_later, head, count=1)
         stop = length
         if fault.shorter_by:
             stop = length - fault.shorter_by
@@ -238,12 +247,19 @@ class FaultProxy:
         asker.sendall(head)
         if fault.cut_at is not None:
             stop = min(stop, fault.cut_at)
+        if fault.stall_at is not None:
+            stop = min(stop, fault.stall_at)
         for block in self._body(holder, exchange, rest, stop):
             self._pace.take(len(block))
+            if fault.jitter:
+                time.sleep(fault.jitter * random.random())
             asker.sendall(_damaged(block, exchange.sent, fault))
             with self._changed:
                 exchange.sent += len(block)
                 self._changed.notify_all()
+        if fault.stall_at is not None:
+            asker.settimeout(_SECONDS)
+            asker.recv(1)  # until the asker gives up
         if fault.reset:
             asker.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
@@ -312,6 +328,10 @@ def _read_head(connection: socket.socket) -> tuple[bytes, bytes]:
         read += block
     head, _, rest = read.partition(b"\r\n\r\n")
     return head + b"\r\n\r\n", rest
+
+
+def _one_later(found: re.Match[bytes]) -> bytes:
+    return found[1] + b"%d" % (int(found[2]) + 1)
 
 
 def _length(head: bytes) -> int:

@@ -128,6 +128,11 @@ class KillableNode(RunningNode):
         assert verified.flag("ok")
         return verified.integer("size")
 
+    def resources(self) -> tuple[int, int]:
+        """Count the threads and the open descriptors of its process."""
+        process = Path(f"/proc/{self.pid}")
+        return len(list((process / "task").iterdir())), len(list((process / "fd").iterdir()))
+
     def leftovers(self) -> list[str]:
         """List what lies in the home and belongs to nothing: files without row, keys, uploads."""
         return leftovers(self.home)
