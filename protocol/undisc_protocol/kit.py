@@ -40,12 +40,10 @@ _GROUP: Final = 5  # letters
 _ROW: Final = 7 * _GROUP  # letters of a row without its check
 _LINE: Final = 72  # columns of the words for people
 _MISREAD: Final = str.maketrans("018", "OIB")
-_MARKERS: Final = re.compile(
-    r"BEGIN{gap}UNDISC{gap}RECOVERY{gap}KIT(.*?)END{gap}UNDISC{gap}RECOVERY{gap}KIT".replace(
-        "{gap}", r"[\W_]{1,9}"
-    ),
-    re.DOTALL | re.IGNORECASE,
-)
+_GAP: Final = r"[\W_]{1,9}"
+# Two searches and not one expression around both: that would try every beginning with every rest.
+_BEGINS: Final = re.compile(_GAP.join(("BEGIN", "UNDISC", "RECOVERY", "KIT")), re.IGNORECASE)
+_ENDS: Final = re.compile(_GAP.join(("END", "UNDISC", "RECOVERY", "KIT")), re.IGNORECASE)
 
 _PAGE: Final = """\
 undisc recovery kit
@@ -181,10 +179,11 @@ def _rows(body: bytes) -> Iterator[str]:
 def _body(text: str) -> bytes:
     if len(text) > limits.MAX_KIT:
         raise Oversize("the text is far longer than a recovery kit")
-    found = _MARKERS.search(text)
-    if found is None:
+    begins = _BEGINS.search(text)
+    ends = begins and _ENDS.search(text, begins.end())
+    if begins is None or ends is None:
         raise Malformed(f"no recovery kit between '{BEGIN}' and '{END}'")
-    typed = re.sub(r"[\W_]", "", found[1]).upper().translate(_MISREAD)
+    typed = re.sub(r"[\W_]", "", text[begins.end() : ends.start()]).upper().translate(_MISREAD)
     letters = []
     for start in range(0, len(typed), _ROW + _GROUP):
         row, check = typed[start : start + _ROW], typed[start + _ROW : start + _ROW + _GROUP]
