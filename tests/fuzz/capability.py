@@ -109,7 +109,8 @@ def _invocation(raw):
     )
 
 
-def _signed_by_issuer(payload, tag):
+def signed_by_issuer(payload, tag):
+    """Sign with the key of whom the payload names, if it is one of ours."""
     issuer = payload.get("iss")
     key = _KEYS.get(issuer, STRANGER.key) if isinstance(issuer, str) else STRANGER.key
     return envelope.sign(payload, tag=tag, key=key)
@@ -126,9 +127,9 @@ def _chain(data):
             pass
         case _:
             raise BadFields("not an array of payloads")
-    raws = [_signed_by_issuer(proof, TAG_DELEGATION) for proof in proofs]
+    raws = [signed_by_issuer(proof, TAG_DELEGATION) for proof in proofs]
     asked.setdefault("prf", [Cid.of(raw) for raw in raws])
-    claim = verify_chain(_signed_by_issuer(asked, TAG_INVOCATION), raws, own=OWN, now=NOW)
+    claim = verify_chain(signed_by_issuer(asked, TAG_INVOCATION), raws, own=OWN, now=NOW)
     check_never_more(asked, proofs, own=OWN, now=NOW)
     assert verify_permission(raws, own=OWN, now=NOW) == claim.permission
     assert claim.study == asked["args"]["study"]
