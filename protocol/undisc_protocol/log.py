@@ -31,6 +31,7 @@ EVENT_VERSION: Final = 1
 ACTIONS: Final = frozenset("CRUDE")  # create, read, update, delete, execute
 OUTCOMES: Final = frozenset({0, 4, 8, 12})  # success; minor, serious, major failure
 KIND_PERSON, KIND_SYSTEM = 1, 2  # ParticipantObjectTypeCode
+_VALUE = "a value"
 _MAX_ROLE = 99  # ParticipantObjectTypeCodeRole has two digits
 
 _ACTOR = frozenset({"user", "name", "role", "requestor", "net"})
@@ -201,10 +202,11 @@ def _detail(value: Value) -> dict[str, str | int]:
     if len(value) > limits.MAX_EVENT_DETAILS:
         raise Oversize(f"an event: detail has more than {limits.MAX_EVENT_DETAILS} entries")
     detail: dict[str, str | int] = {}
-    fields = Fields(value, "an event's detail", value.keys())
     for name, item in value.items():
+        # The name is anybody's text: it must not stand in a message.
+        field = Fields({_VALUE: item}, "an event's detail", {_VALUE})
         if isinstance(item, str):
-            detail[name] = fields.text(name, most=limits.MAX_EVENT_TEXT)
+            detail[name] = field.text(_VALUE, most=limits.MAX_EVENT_TEXT)
         else:
-            detail[name] = fields.integer(name, least=-limits.MAX_INTEGER)
+            detail[name] = field.integer(_VALUE, least=-limits.MAX_INTEGER)
     return detail
