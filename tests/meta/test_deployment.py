@@ -60,7 +60,7 @@ def test_only_hashed_packages_are_installed():
 def test_what_is_copied_exists_and_is_not_ignored():
     allowed = [
         line[1:]
-        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
         if line.startswith("!")
     ]
     for word, text in instructions():
