@@ -23,6 +23,7 @@ from undisc_node.commands.init import init
 from undisc_node.commands.kit import kit
 from undisc_node.commands.migrate import migrate
 from undisc_node.commands.restore import restore
+from undisc_node.commands.rollback import rollback
 from undisc_node.commands.serve import serve
 from undisc_node.config import read_overrides
 
@@ -60,5 +61,18 @@ def main(context: click.Context, home: Path, wishes: tuple[str, ...]) -> None:
     context.obj = Given(home.expanduser().absolute(), overrides=read_overrides(wishes))
 
 
-for _command in (init, serve, health, config, doctor, check, kit, backup, restore, migrate, demo):
+for _command in (
+    init,
+    serve,
+    health,
+    config,
+    doctor,
+    check,
+    kit,
+    backup,
+    restore,
+    migrate,
+    rollback,
+    demo,
+):
     main.add_command(_command)

@@ -40,6 +40,7 @@ def node_command(home: Path, *arguments: str):
         [str(Path(sys.executable).with_name("undisc-node")), "--home", str(home), *arguments],
         capture_output=True,
         text=True,
+        stdin=subprocess.DEVNULL,
         timeout=60,
         check=False,
     )
@@ -167,3 +168,28 @@ def test_health_tells_ready_from_not_running(upgraded):
     assert done.returncode == 1
     assert "no answer from 127.0.0.1" in done.stderr
     assert "hint: " in done.stderr
+
+
+def test_an_upgrade_is_taken_back_and_made_again(upgraded):
+    """Back to the release's tables and forth again; what the release said is still true."""
+    node, facts = upgraded
+    if not upgrade.copies(node.home):
+        pytest.skip("no step came since")
+    revoked = next(row["id"] for row in facts["grants"] if row["revoked"] is None)
+    node.admin.post(f"grants/{revoked}/revoke")
+    running = node_command(node.home, "rollback", "--yes")
+    assert "another undisc-node is running" in running.stderr
+    node.stop()
+    asked = node_command(node.home, "rollback")
+    assert asked.returncode == 1
+    assert "must be confirmed" in asked.stderr
+    done = node_command(node.home, "rollback", "--yes", "--json")
+    assert json.loads(done.stdout)["after"] == facts["version"], done.stderr
+    assert node_command(node.home, "migrate", "--check").returncode == 1
+    node.start()
+    for study, hashes in facts["instances"].items():
+        assert node.hashes_read_back(study) == hashes
+    (grant,) = [row for row in listed(node, "grants") if row["id"] == revoked]
+    assert grant["state"] == "revoked"
+    assert node.check_log()
+    assert node.leftovers() == []
