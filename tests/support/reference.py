@@ -20,6 +20,9 @@ from typing import Any, Final
 from support import cli_reference
 from support.reference_api import http_api
 from support.reference_errors import errors
+from undisc_node.checks import CHECKS
+from undisc_node.checks.examining import DEADLINE
+from undisc_node.checks.floors import FLOORS
 from undisc_node.config import FIELDS
 from undisc_node.dicom import guard
 from undisc_node.services.auditing import KINDS
@@ -223,12 +226,47 @@ def _attributes(docstring: str) -> dict[str, str]:
     return {name: text.rstrip(".") for name, text in found}
 
 
+def doctor() -> str:
+    """Return the page of everything the doctor looks at."""
+    rows = "\n".join(f"| {one.area} | `{one.name}` | {one.looks_at} |" for one in CHECKS)
+    floors = "\n".join(f"| {one.package} | {one.version} | {one.reason} |" for one in FLOORS)
+    return f"""# What the doctor looks at
+
+{NOTE.format(origin="undisc_node.checks")}
+
+`undisc-node doctor` runs the checks below, also beside a running node. It changes nothing, and no
+check takes longer than {DEADLINE:g} seconds. `--json` prints a list of findings with `name`,
+`area`, `level`, `sentence` and `hint`.
+
+| level | meaning | exit code |
+|---|---|---|
+| `ok` | all is well | 0 |
+| `warn` | works, and should be seen to | 0 |
+| `skip` | cannot be looked at now; the sentence says why | 0 |
+| `fail` | does not work, or is not safe | 1 |
+
+| area | check | looks at |
+|---|---|---|
+{rows}
+
+Whether stored images are intact is not among these: `undisc-node check` reads them
+([how to](../howto/check-a-node.md)).
+
+## Oldest libraries
+
+| library | at least | reason |
+|---|---|---|
+{floors}
+"""
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "settings.md": settings,
     "http-api.md": http_api,
     "errors.md": errors,
     "events.md": events,
     "limits.md": limits,
+    "doctor.md": doctor,
 }
 
 

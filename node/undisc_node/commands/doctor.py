@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 
 import click
 
@@ -15,7 +16,10 @@ from undisc_node.commands.common import EXIT_FAILED, Given, clear_errors
 @click.pass_obj
 @clear_errors
 def doctor(given: Given, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
-    """Check the node's home, settings, keys, disk and ports.
+    """Look at the node from all sides, and say what to do.
+
+    Changes nothing, and is done within seconds, also beside a running node. The exit code is 1 when
+    something does not work or is not safe; 'undisc-node check' looks at the stored images.
 
     \b
     Example:
@@ -31,5 +35,7 @@ def doctor(given: Given, as_json: bool) -> None:  # noqa: FBT001 - click passes 
             click.echo(f"{finding.level:<5} {finding.name:<18} {finding.sentence}")
             if finding.hint:
                 click.echo(f"      {'':<18} hint: {finding.hint}")
-    if any(finding.level == "fail" for finding in findings):
+        counts = Counter(finding.level for finding in findings)
+        click.echo(", ".join(f"{counts[level]} {level}" for level in checks.Level))
+    if any(finding.level is checks.Level.FAIL for finding in findings):
         sys.exit(EXIT_FAILED)

@@ -91,6 +91,20 @@ class PeerClient:
             raise Unreachable(f"{location.host} answered, but not as a node does")
         return body
 
+    def shown_date(self, url: str) -> str:
+        """Return the `Date` that a node shows with its document; empty when it shows none.
+
+        Raises:
+            Unreachable: It does not answer as a node does.
+        """
+        location = read_location(url)
+        with _exchange(location), _shutting(self._connector.connect(location)) as timed:
+            answer = _send(timed, location, "GET", _NODE, {})
+            _read_whole(answer, location, limits.MAX_NODE_DOCUMENT)
+        if answer.status != _OK:
+            raise Unreachable(f"{location.host} answered, but not as a node does")
+        return answer.getheader("Date", "")
+
     def ask(self, urls: Sequence[str], path: str, body: bytes, *, limit: int) -> Reply:
         """Post bytes to the first address that answers; see `ports.PeerNetwork.ask`.
 

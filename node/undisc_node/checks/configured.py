@@ -1,0 +1,109 @@
+"""Checks of the settings."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from undisc_node import config
+from undisc_node.checks.finding import Finding, fail, ok, skip, warn
+from undisc_node.checks.scene import Scene
+from undisc_node.services.errors import ServiceError
+
+_WIDEST: Final = {4: 16, 6: 48}  # bits of a network that a practice may well have as a whole
+_SMALL_RESERVE: Final = 256  # MiB; the log and revocations need some of it for months
+
+
+def settings(scene: Scene) -> Finding:
+    """Read every setting."""
+    try:
+        config.load(scene.home, scene.environment, scene.overrides)
+    except ServiceError as problem:
+        return fail(str(problem), problem.hint or "undisc-node config check names every problem")
+    return ok("the settings are readable, every key is known")
+
+
+def value_files(scene: Scene) -> Finding:
+    """Look at who can read files that hold a setting."""
+    loose = config.loose_value_files(scene.environment)
+    if loose:
+        return warn(
+            f"other users can read the files that {', '.join(loose)} name",
+            "chmod 600 those files, and let them belong to the node's user",
+        )
+    return ok("no file that holds a setting is open to others")
+
+
+def addresses(scene: Scene) -> Finding:
+    """Look at the public addresses in the settings."""
+    urls = scene.settings.public_urls
+    if not urls:
+        return warn(
+            "no public address is set, so other nodes cannot find this one by its card",
+            'set public.urls in undisc.toml, such as ["https://images.example.org"]',
+        )
+    if any(url.startswith("http://") for url in urls):
+        return warn(
+            "a public address uses http; content stays encrypted, but links in browsers need https",
+            "put a TLS proxy in front, and use https:// addresses",
+        )
+    return ok(f"public addresses: {' '.join(urls)}")
+
+
+def senders(scene: Scene) -> Finding:
+    """Look whether anybody may send images."""
+    listed = scene.settings.dicom_senders
+    if not listed:
+        return warn(
+            "no DICOM sender is listed, so no modality can send",
+            "add [[dicom.senders]] with name and address to undisc.toml",
+        )
+    return ok(f"{len(listed)} DICOM senders are listed")
+
+
+def wide_senders(scene: Scene) -> Finding:
+    """Look for senders that let whole networks in."""
+    listed = scene.settings.dicom_senders
+    networks = [(sender, ip_network(sender.address, strict=False)) for sender in listed]
+    everybody = [sender.name for sender, network in networks if network.prefixlen == 0]
+    hint = "name single addresses, or the network of the modalities: 10.1.2.0/24"
+    if everybody:
+        return fail(f"sender {', '.join(everybody)} lets every address in", hint)
+    wide = [one.name for one, network in networks if network.prefixlen < _WIDEST[network.version]]
+    if wide:
+        return warn(f"sender {', '.join(wide)} lets a very large network in", hint)
+    return ok("no sender lets a very large network in")
+
+
+def internal_listener(scene: Scene) -> Finding:
+    """Look whether the internal listener is on an address of the internet."""
+    host = scene.settings.internal_host
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return skip(f"{host} is a name; whether it is reachable from outside is not known")
+    hint = 'set internal.host to "127.0.0.1", or to this practice\'s own network'
+    if address.is_global:
+        return fail(f"the internal listener is on {address}, an address of the internet", hint)
+    if address.is_unspecified:
+        return warn("the internal listener is on every address of this machine", hint)
+    return ok(f"the internal listener is on {address}")
+
+
+def reserve(scene: Scene) -> Finding:
+    """Look at the disk space that is kept for revocations and the log."""
+    kept = scene.settings.reserve_mib
+    if kept < _SMALL_RESERVE:
+        return warn(
+            f"only {kept} MiB of the disk are kept free for revocations and the log",
+            "set ingest.reserve_mib to 1024 or more",
+        )
+    return ok(f"{kept} MiB of the disk are kept free for revocations and the log")
+
+
+def retention(scene: Scene) -> Finding:
+    """Look at how long studies stay that nobody has a permission for."""
+    days = scene.settings.retention_days
+    if days == 0:
+        return ok("studies stay until somebody deletes them")
+    return ok(f"studies without a permission are erased after {days} days")

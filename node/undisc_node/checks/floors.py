@@ -1,0 +1,37 @@
+"""The oldest version of each library that may be used, and why not an older one.
+
+`pyproject.toml` demands the same; but an environment can be changed after the installation, and an
+image can be old. A test compares the two lists.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Floor(NamedTuple):
+    """One library.
+
+    Attributes:
+        package: Its name.
+        version: The oldest that may be used.
+        reason: Why not an older one.
+    """
+
+    package: str
+    version: str
+    reason: str
+
+
+FLOORS: Final = (
+    Floor("aiohttp", "3.14.5", "reads requests of strangers; fixes in its parser come in each"),
+    Floor("blake3", "1.0.11", "the version whose threads and buffers were measured and tested"),
+    Floor("click", "8.5.1", "the help texts of the reference pages are compared with it"),
+    Floor("cryptography", "50.0.2", "brings OpenSSL; encrypts into buffers of ours"),
+    Floor("platformdirs", "4.14.7", "the tested version"),
+    Floor("prometheus-client", "0.26.0", "the tested version"),
+    Floor("pydicom", "3.0.2", "reads values of hostile files; older ones follow paths in them"),
+    Floor("PyNaCl", "1.6.2", "brings libsodium, whose check of points older ones lack"),
+    Floor("pynetdicom", "3.0.4", "talks with modalities; our guard was tested around this one"),
+    Floor("sqlite-utils", "4.2.1", "its migrations; older ones have none"),
+)
