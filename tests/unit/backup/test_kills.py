@@ -64,6 +64,7 @@ def test_a_backup_killed_at_every_act(grown, tmp_path):
     pristine = tmp_path / "pristine"
     shutil.copytree(grown.repository, pristine)
     noted = (grown.path / backups.LAST_BACKUP).read_bytes()
+    gone = grown.rows("SELECT pack FROM tombstones")[0][0].hex()
     before = grown.files("snapshots")[-1].name
     for number in range(1, MOST_ACTS):
         shutil.rmtree(grown.repository)
@@ -75,6 +76,7 @@ def test_a_backup_killed_at_every_act(grown, tmp_path):
         assert made.pruned.unreadable == ()
         assert len(grown.files("snapshots")) == 2
         assert grown.files("tmp") == []
+        assert not [path for path in grown.files("packs") if path.name.startswith(gone)]
         assert list((grown.path / "staging").iterdir()) == []
         if number % 8 == 0 or not died:
             tried = rehearse(grown)
@@ -169,11 +171,14 @@ def test_a_restore_killed_at_any_time(grown, tmp_path):
             entropy=SystemEntropy(),
         )
 
+    began = time.monotonic()
+    restore()
+    length = time.monotonic() - began
     deaths = 0
-    while deaths < 15 and dies_after(chance.random() * 0.15, restore):
-        deaths += 1
+    for _ in range(25):
         if (target / "identity-0").exists():
             shutil.rmtree(target)
+        deaths += dies_after(chance.random() * length * 0.9, restore)
     if not (target / "identity-0").exists():
         restore()
     assert deaths > 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from undisc_node.storage.backup.reading import Snapshots
@@ -48,6 +49,17 @@ class Pruned:
     unreadable: tuple[str, ...]
 
 
+def make_due(repository: Repository) -> None:
+    """Note durably that there is something to remove, so that an interruption only delays it."""
+    if not _due(repository).exists():
+        repository.write(_due(repository), [b""])
+        repository.settle()
+
+
+def _due(repository: Repository) -> Path:
+    return repository.root / "removal-due"
+
+
 def prune(
     repository: Repository,
     snapshots: Snapshots,
@@ -55,7 +67,6 @@ def prune(
     *,
     erased: frozenset[bytes],
     now_ms: int,
-    thorough: bool,
 ) -> Pruned:
     """Remove old snapshots and keyrings, and what nobody needs any more.
 
@@ -65,14 +76,15 @@ def prune(
         retention: What to keep.
         erased: Packs with a tombstone.
         now_ms: The time, in milliseconds since 1970.
-        thorough: Look for unneeded files even if no snapshot goes.
     """
     old = snapshots.names()[: -max(1, retention.snapshots)]
+    if old:
+        make_due(repository)
     for name in old:
         repository.remove(repository.snapshot(name))
     repository.settle()
     keyrings = _prune_keyrings(repository, snapshots, retention.keyring_days, now_ms)
-    if not old and not thorough:
+    if not _due(repository).exists():
         return Pruned(0, keyrings, 0, ())
     kept, damaged = snapshots.readable()
     if damaged:
@@ -80,6 +92,8 @@ def prune(
         unreadable = tuple(name for name in snapshots.names() if name not in known)
         return Pruned(len(old), keyrings, 0, unreadable)
     files = _collect(repository, snapshots, kept, erased)
+    repository.remove(_due(repository))
+    repository.settle()
     return Pruned(len(old), keyrings, files, ())
 
 

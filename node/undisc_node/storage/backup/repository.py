@@ -5,6 +5,7 @@
     keyrings/<snapshot>                one sealed keyring for each of the newest snapshots
     blocks/<2 hex>/<name>              sealed blocks: catalog, lists of packs, tombstones
     packs/<2 hex>/<pack>.<start>.<hash>  ciphertext of a pack from an offset on, as in the home
+    removal-due                        empty; there while unneeded files wait to be removed
     tmp/                               what is being written
 
 A file appears complete or not at all: written in tmp/, synced, renamed. Names become durable with

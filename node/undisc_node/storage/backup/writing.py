@@ -24,7 +24,7 @@ from undisc_node.services.model import Tombstone
 from undisc_node.services.ports import Clock, Entropy
 from undisc_node.storage.backup import databases
 from undisc_node.storage.backup.databases import CatalogFacts
-from undisc_node.storage.backup.pruning import Pruned, Retention, prune
+from undisc_node.storage.backup.pruning import Pruned, Retention, make_due, prune
 from undisc_node.storage.backup.reading import Snapshots
 from undisc_node.storage.backup.repository import Repository
 from undisc_node.storage.backup.sealing import Sealer
@@ -165,6 +165,8 @@ class SnapshotTaker:
             counts=facts.counts,
         )
         self._repository.settle()
+        if earlier is not None and earlier.tombstones != stones:
+            make_due(self._repository)  # bytes of what was erased
         encoded = encode_snapshot(snapshot)
         self._repository.write(
             self._repository.snapshot(name), self._sealer.seal_file("snapshot", name, encoded)
@@ -177,7 +179,6 @@ class SnapshotTaker:
             retention,
             erased=frozenset(stone.pack for stone in buried),
             now_ms=at_ms,
-            thorough=earlier is not None and earlier.tombstones != stones,
         )
         return Taken(snapshot, self._repository.written, self.new_packs, pruned)
 
