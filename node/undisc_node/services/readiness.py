@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
-from undisc_node.services.errors import ServiceError
+from undisc_node.services.errors import ServiceError, Unavailable
 from undisc_node.services.ports import Clock, Packs, ProbedCatalog
 from undisc_protocol import limits
 from undisc_protocol.errors import ProtocolError
@@ -116,7 +116,7 @@ class Readiness:
 
     def _check_disk(self) -> None:
         if self._packs.free_bytes() < self._reserve:
-            raise ServiceError("the disk is at its reserve", code="disk_reserve")
+            raise Unavailable("the disk is at its reserve", code="disk_reserve")
 
     def _check_clock(self) -> str:
         now = self._wall_ms()
