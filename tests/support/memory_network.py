@@ -148,7 +148,7 @@ class _Connection:
 
     def __init__(self, network: MemoryNetwork, stream: Stream, room: int | None) -> None:
         self._network = network
-        self._slices = stream.slices()
+        self._batches = stream.batches()
         self._position = stream.start
         self._room = room
         self._ready = b""
@@ -165,7 +165,7 @@ class _Connection:
         if self._room == 0:
             raise Unreachable("the connection broke")
         if not self._ready:
-            self._ready = self._slice()
+            self._ready = self._batch()
         count = min(most, len(self._ready), most if self._room is None else self._room)
         piece, self._ready = self._ready[:count], self._ready[count:]
         arrived = self._network.arrive(piece, self._position)
@@ -174,12 +174,15 @@ class _Connection:
             self._room -= count
         return arrived
 
-    def _slice(self) -> bytes:
+    def _batch(self) -> bytes:
         try:
-            found = next(self._slices, None)
+            batch = next(self._batches, None)
         except (RemoteProtocolError, ServiceError) as problem:  # the holder cuts the connection
             raise Unreachable("the connection broke") from problem
-        if found is None:
+        if batch is None:
             raise Unreachable("the stream ended early")
-        found.file.seek(found.offset)
-        return found.file.read(found.length)
+        parts = []
+        for found in batch:
+            found.file.seek(found.offset)
+            parts.append(found.file.read(found.length))
+        return b"".join(parts)

@@ -1,12 +1,12 @@
-"""Handing out granted bytes in slices (SPEC.md §6.5).
+"""Handing out granted bytes in batches of slices (SPEC.md §6.5).
 
-Before every slice the ticket is looked at again, so a revocation, a hold or a suspended peer bites
+Before every batch the ticket is looked at again, so a revocation, a hold or a suspended peer bites
 within `limits.SLICE` bytes. No cryptography happens here: ciphertext leaves as it lies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
@@ -109,21 +109,27 @@ class Stream:
         self.stop = stop
         self.total = total
 
-    def slices(self) -> Iterator[Slice]:
-        """Yield the range in slices of at most `limits.SLICE` bytes.
+    def batches(self) -> Iterator[Sequence[Slice]]:
+        """Yield the range in batches of at most `limits.SLICE` bytes in all.
+
+        An image is often much smaller than that, and each look at the ticket costs as much as
+        sending a small image.
 
         Raises:
-            BadTicket: Before a slice, when the ticket is over or its capability was revoked.
+            BadTicket: Before a batch, when the ticket is over or its capability was revoked.
         """
-        for extent in _within(self._ticket.extents, self.start, self.stop):
-            for skipped in range(0, extent.length, limits.SLICE):
-                self._streams.check_alive(self._ticket)
-                file = self._files.get(extent.pack)
-                if file is None:
-                    file = self._files[extent.pack] = self._streams.open_pack(extent.pack)
-                length = min(limits.SLICE, extent.length - skipped)
-                self._streams.served(length)
-                yield Slice(file, extent.offset + skipped, length)
+        for extents in _batches(_within(self._ticket.extents, self.start, self.stop)):
+            self._streams.check_alive(self._ticket)
+            self._streams.served(sum(extent.length for extent in extents))
+            yield [
+                Slice(self._file(extent.pack), extent.offset, extent.length) for extent in extents
+            ]
+
+    def _file(self, pack: bytes) -> BinaryIO:
+        file = self._files.get(pack)
+        if file is None:
+            file = self._files[pack] = self._streams.open_pack(pack)
+        return file
 
     def close(self) -> None:
         """Close what is open; doing it again changes nothing."""
@@ -142,3 +148,21 @@ def _within(extents: Sequence[Extent], start: int, stop: int) -> Iterator[Extent
         position += extent.length
         if position >= stop:
             return
+
+
+def _batches(extents: Iterable[Extent]) -> Iterator[Sequence[Extent]]:
+    """Cut extents so that each batch has `limits.SLICE` bytes; the last may have fewer."""
+    batch: list[Extent] = []
+    room = limits.SLICE
+    for extent in extents:
+        done = 0
+        while done < extent.length:
+            length = min(room, extent.length - done)
+            batch.append(Extent(extent.pack, extent.offset + done, length))
+            done += length
+            room -= length
+            if not room:
+                yield batch
+                batch, room = [], limits.SLICE
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""Granted bytes on their way out: `sendfile` in slices, with a look at revocations before each.
+"""Granted bytes on their way out: `sendfile` in batches, with a look at revocations before each.
 
 The head promises the whole range; when the capability ends in between, the connection is aborted,
 so that the receiver sees a break and never a short answer that looks whole. A receiver that takes
@@ -14,26 +14,23 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from undisc_node.web.limits import PACE, Pace
+from undisc_node.web.outlet import Cut, Outlet
 from undisc_node.web.uses import Slice, Stream
 from undisc_node.web.workers import Workers
-from undisc_protocol import limits
 from undisc_protocol.errors import BadTicket
 
 _log = logging.getLogger(__name__)
-_BLOCK: Final = 1_048_576  # bytes of one write where sendfile cannot be used
+_BLOCK: Final = 1_048_576  # bytes of one write over TLS
+_LOOK: Final = 0.001  # seconds between two looks at a head that the receiver does not take yet
 _PARTIAL: Final = 206
 _RESET: Final = struct.pack("ii", 1, 0)  # struct linger: no waiting, so that closing resets
-
-
-class _Cut(Exception):
-    """The pack file ends before the slice does."""
 
 
 class Streaming:
@@ -60,46 +57,34 @@ class Streaming:
         response.headers["Content-Range"] = f"bytes {stream.start}-{stream.stop - 1}/{stream.total}"
         response.headers["Cache-Control"] = "no-store"
         transport = request.transport
+        outlet: Outlet | None = None
         try:
             await response.prepare(request)
-            await self._send_slices(request, response, stream)
+            outlet = await _outlet(transport, self._pace)
+            await self._send_batches(response, stream, outlet)
         except (BadTicket, TimeoutError, ConnectionError):
             _abort(transport)
-        except Exception:  # noqa: BLE001 - the head is out, so the answer can only break
-            _log.exception("a stream broke off on a mistake of this node")
+        except Exception as problem:  # noqa: BLE001 - the head is out, so the answer can only break
+            _log.error("a stream broke off with %s", type(problem).__qualname__)
             _abort(transport)
         finally:
-            await self._workers.step(stream.close)
+            await self._workers.step(partial(_close, stream, outlet))
         return response
 
-    async def _send_slices(
-        self, request: web.Request, response: web.StreamResponse, stream: Stream
+    async def _send_batches(
+        self, response: web.StreamResponse, stream: Stream, outlet: Outlet | None
     ) -> None:
-        slices = stream.slices()
-        while batch := await self._workers.step(partial(_gather, slices)):
-            for piece in batch:
-                async with asyncio.timeout(self._pace.seconds(piece.length)):
-                    await self._send_slice(request, response, piece)
-
-    async def _send_slice(
-        self, request: web.Request, response: web.StreamResponse, piece: Slice
-    ) -> None:
-        transport = request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the receiver hung up")
-        if transport.get_extra_info("sslcontext") is None:
-            loop = asyncio.get_running_loop()
-            try:
-                sent = await loop.sendfile(
-                    transport, piece.file, piece.offset, piece.length, fallback=False
-                )
-            except asyncio.SendfileNotAvailableError:
-                pass  # nothing was sent of this slice: its file system cannot do it
-            else:
-                if sent != piece.length:
-                    raise _Cut
-                return
-        await self._write_blocks(response, piece)
+        batches = stream.batches()
+        while (begun := await self._workers.step(partial(_begin, batches, outlet))).batch:
+            size = sum(piece.length for piece in begun.batch)
+            async with asyncio.timeout(self._pace.seconds(size)):
+                if outlet is None:
+                    for piece in begun.batch:
+                        await self._write_blocks(response, piece)
+                elif not begun.sent:
+                    await outlet.writable()
+                    while not await self._workers.step(outlet.push):
+                        await outlet.writable()
 
     async def _write_blocks(self, response: web.StreamResponse, piece: Slice) -> None:
         descriptor = piece.file.fileno()
@@ -109,25 +94,53 @@ class Streaming:
                 partial(os.pread, descriptor, min(_BLOCK, stop - offset), offset)
             )
             if not block:
-                raise _Cut
+                raise Cut
             await response.write(block)
             offset += len(block)
 
 
-def _gather(slices: Iterator[Slice]) -> list[Slice]:
-    """Take slices up to about `limits.SLICE` bytes, empty at the end.
+class _Begun(NamedTuple):
+    """A batch, empty at the end, and whether the receiver has taken all of it already."""
 
-    One wake-up of a thread for each small object would cost more than sending it. What was looked
-    at is sent at once, so a revocation still bites within that many bytes.
+    batch: Sequence[Slice]
+    sent: bool
+
+
+def _begin(batches: Iterator[Sequence[Slice]], outlet: Outlet | None) -> _Begun:
+    """Take the next batch and send at once what the receiver takes without a long wait.
+
+    One hand-over to a thread for both: waking one costs as much as sending a small image.
     """
-    batch: list[Slice] = []
-    gathered = 0
-    for piece in slices:
-        batch.append(piece)
-        gathered += piece.length
-        if gathered + piece.length > limits.SLICE:
-            break
-    return batch
+    batch = next(batches, ())
+    if outlet is None:
+        return _Begun(batch, sent=False)
+    outlet.put(batch)
+    return _Begun(batch, sent=outlet.push())
+
+
+async def _outlet(transport: asyncio.Transport | None, pace: Pace) -> Outlet | None:
+    """Open the direct way to the receiver, once nothing is left that must go before; not for TLS.
+
+    Raises:
+        ConnectionResetError: The receiver hung up.
+        TimeoutError: It does not take even the head.
+    """
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the receiver hung up")
+    if transport.get_extra_info("sslcontext") is not None:
+        return None
+    async with asyncio.timeout(pace.seconds(0)):
+        # Hardly ever: the system takes a head at once. asyncio tells nobody of an empty buffer.
+        while transport.get_write_buffer_size():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(_LOOK)
+    return Outlet(transport.get_extra_info("socket").fileno())
+
+
+def _close(stream: Stream, outlet: Outlet | None) -> None:
+    """Close the socket's copy first: its thread reads the stream's files."""
+    if outlet is not None:
+        outlet.close()
+    stream.close()
 
 
 def _abort(transport: asyncio.Transport | None) -> None:

@@ -66,11 +66,13 @@ class Stream(Protocol):
     def total(self) -> int:
         """Length of the ticket's whole stream."""
 
-    def slices(self) -> Iterator[Slice]:
-        """Yield the range in slices; each step may run in another thread, never two at once.
+    def batches(self) -> Iterator[Sequence[Slice]]:
+        """Yield the range in batches of at most `limits.SLICE` bytes in all.
+
+        Each step may run in another thread, never two at once.
 
         Raises:
-            BadTicket: Between two slices, when the ticket's capability was revoked or it expired.
+            BadTicket: Before a batch, when the ticket's capability was revoked or it expired.
         """
 
     def close(self) -> None:

@@ -107,7 +107,8 @@ def test_an_empty_answer_after_everything_came_is_enough(offered, network):
 def test_a_correction_while_bytes_arrive_is_asked_for_again(offered, network):
     """The holder ends its ticket at once; the asker ends up with the corrected image."""
     holder, asker, offer = offered
-    corrected = iter([instance(2, version="corrected")])
+    holder.store(instance(9, size=2 * limits.SLICE))  # so that not all is on its way already
+    corrected = iter([instance(9, version="corrected")])
 
     def correct(count):
         if count:

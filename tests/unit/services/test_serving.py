@@ -128,7 +128,7 @@ def test_objects_of_several_packs_are_one_stream(pair):
     asked = Asked(asker, holder, [again.grant.token], asker.study().id)
     granted = asked.send()
     stream = asker.open(granted.ticket, 0, None)
-    assert len({piece.file for piece in stream.slices()}) == 2
+    assert len({piece.file for batch in stream.batches() for piece in batch}) == 2
     assert stream.total == granted.manifest.stored
     stream.close()
 

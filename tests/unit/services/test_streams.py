@@ -13,7 +13,7 @@ from undisc_protocol.errors import BadTicket, OutsideExtent
 
 @pytest.fixture
 def granted(pair):
-    """A holder, the asker, and an answer for three instances, the second over a slice long."""
+    """A holder, the asker, and an answer for three instances, the second over a batch long."""
     holder, asker = pair
     for number, size in ((1, 300), (2, limits.SLICE + 100), (3, 0)):
         outcome = holder.store(instance(number, size=size))
@@ -25,10 +25,12 @@ def granted(pair):
 def read(stream):
     """Read a stream as the web layer does."""
     parts = []
-    for piece in stream.slices():
-        assert 0 < piece.length <= limits.SLICE
-        piece.file.seek(piece.offset)
-        parts.append(piece.file.read(piece.length))
+    for batch in stream.batches():
+        assert all(piece.length > 0 for piece in batch)
+        assert 0 < sum(piece.length for piece in batch) <= limits.SLICE
+        for piece in batch:
+            piece.file.seek(piece.offset)
+            parts.append(piece.file.read(piece.length))
     stream.close()
     return b"".join(parts)
 
@@ -104,6 +106,16 @@ def test_a_ticket_ends_on_time(granted, clock):
         holder.open(answer.ticket, 0, 1)
 
 
+def test_small_objects_leave_together(granted):
+    """A look at the ticket for each would cost more than they do."""
+    holder, _, answer, _ = granted
+    stream = holder.open(answer.ticket, 0, None)
+    sizes = [[piece.length for piece in batch] for batch in stream.batches()]
+    stream.close()
+    assert [sum(batch) for batch in sizes[:-1]] == [limits.SLICE] * (len(sizes) - 1)
+    assert len(sizes[0]) == 2
+
+
 ENDS = {
     "grant revoked": lambda holder, asker, grant: holder.revoking.grant(grant.id, "alice"),
     "study held": lambda holder, asker, grant: holder.studies.hold(grant.study, "why", "alice"),
@@ -121,15 +133,15 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_an_end_bites_at_the_next_slice(granted, end):
-    """A transfer under way gets the slice it is at, and not one byte more."""
+def test_an_end_bites_at_the_next_batch(granted, end):
+    """A transfer under way gets the 4 MiB it is at, and not one byte more."""
     holder, asker, answer, grant = granted
     stream = holder.open(answer.ticket, 0, None)
-    slices = stream.slices()
-    next(slices)
+    batches = stream.batches()
+    next(batches)
     ENDS[end](holder, asker, grant)
     with pytest.raises(BadTicket):
-        next(slices)
+        next(batches)
     stream.close()
     with pytest.raises(BadTicket):
         holder.open(answer.ticket, 0, 1)
@@ -146,7 +158,7 @@ def test_a_released_study_does_not_revive_its_tickets(granted):
 def test_files_are_closed_and_closing_twice_is_fine(granted):
     holder, _, answer, _ = granted
     stream = holder.open(answer.ticket, 0, None)
-    files = {piece.file for piece in stream.slices()}
+    files = {piece.file for batch in stream.batches() for piece in batch}
     stream.close()
     stream.close()
     assert [file.closed for file in files] == [True]

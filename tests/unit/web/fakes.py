@@ -179,7 +179,7 @@ class Entropy:
 
 @dataclass
 class FakeStream:
-    """Bytes of one file in slices; may be revoked before a slice."""
+    """Bytes of one file in batches of one slice; may be revoked before one."""
 
     file: object
     start: int
@@ -194,7 +194,7 @@ class FakeStream:
     def closed(self):
         return self.closing.wait(10)  # the answer may be complete a moment earlier
 
-    def slices(self):
+    def batches(self):
         at = self.start
         while at < self.stop:
             if self.before_slice is not None:
@@ -202,7 +202,7 @@ class FakeStream:
             if self.revoked_at is not None and at >= self.revoked_at:
                 raise BadTicket("the capability was revoked")
             length = min(self.slice_size, self.stop - at)
-            yield SimpleNamespace(file=self.file, offset=at, length=length)
+            yield [SimpleNamespace(file=self.file, offset=at, length=length)]
             at += length
 
     def close(self):

@@ -1,0 +1,113 @@
+"""A connection's way out for file ranges: `sendfile` by a worker thread, without the event loop.
+
+asyncio's own `sendfile` takes one range at a time and reads the disk in the event loop. Here a
+thread sends several ranges in one go. It waits only a moment for a receiver that is slower than the
+disk; then it says so, and the event loop waits instead, so that slow receivers hold no thread.
+
+Not for TLS, which must see every byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from undisc_node.web.uses import Slice
+
+_MOMENT: Final = 10  # ms that a thread waits for the receiver; a quick one makes room within one
+_CANNOT: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # sendfile(2): not for such a file
+_BLOCK: Final = 262_144  # bytes read at once then
+
+
+class Cut(Exception):
+    """The pack file ends before the slice does."""
+
+
+class Outlet:
+    """Sends ranges of files to one connected socket.
+
+    The descriptor is its own copy: whatever happens to the connection meanwhile, a thread never
+    writes to a number that means something else by now.
+
+    Args:
+        descriptor: A connected socket that does not block.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = os.dup(descriptor)
+        self._guard = threading.Lock()
+        self._waiting: deque[tuple[int, int, int]] = deque()
+        self._closed = False
+
+    def put(self, batch: Iterable[Slice]) -> None:
+        """Add ranges to what is to be sent."""
+        self._waiting.extend((one.file.fileno(), one.offset, one.length) for one in batch)
+
+    def push(self) -> bool:
+        """Send what the receiver takes without a long wait; runs in a thread.
+
+        Returns:
+            Whether everything was sent. If not, call again once `writable` has returned.
+
+        Raises:
+            OSError: The connection broke.
+            Cut: A file ends too early.
+        """
+        with self._guard:
+            while self._waiting and not self._closed:
+                file, offset, length = self._waiting[0]
+                try:
+                    sent = _send(self._descriptor, file, offset, length)
+                except BlockingIOError:
+                    if not self._soon():
+                        return False
+                    continue
+                if not sent:
+                    raise Cut
+                self._waiting.popleft()
+                if sent < length:
+                    self._waiting.appendleft((file, offset + sent, length - sent))
+        return True
+
+    def _soon(self) -> bool:
+        waiting = select.poll()
+        waiting.register(self._descriptor, select.POLLOUT)
+        return bool(waiting.poll(_MOMENT))
+
+    async def writable(self) -> None:
+        """Wait in the event loop until the receiver takes more, or the connection has broken."""
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+        loop.add_writer(self._descriptor, _settle, ready)
+        try:
+            await ready
+        finally:
+            loop.remove_writer(self._descriptor)
+
+    def close(self) -> None:
+        """Give the descriptor back once no thread uses it; runs in a thread."""
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                os.close(self._descriptor)
+
+
+def _send(descriptor: int, file: int, offset: int, length: int) -> int:
+    """Send a part of a range at least; 0 if the file ends before it."""
+    try:
+        return os.sendfile(descriptor, file, offset, length)
+    except OSError as problem:
+        if problem.errno not in _CANNOT:
+            raise
+    return os.write(descriptor, os.pread(file, min(length, _BLOCK), offset))
+
+
+def _settle(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
