@@ -337,6 +337,7 @@ async def run(node: Node) -> None:
         internal=(settings.internal_host, settings.internal_port),
         admin=settings.home / "admin.sock",
         staging=settings.home / "staging",
+        hosts=frozenset(settings.internal_names),
     )
     port = DicomPort(
         host=settings.dicom_host,

@@ -20,6 +20,7 @@ from typing import Any, Final
 from support import cli_reference
 from support.reference_api import http_api
 from support.reference_errors import errors
+from support.reference_metrics import metrics
 from undisc_node.checks import CHECKS
 from undisc_node.checks.examining import DEADLINE
 from undisc_node.checks.floors import FLOORS
@@ -266,6 +267,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "errors.md": errors,
     "events.md": events,
     "limits.md": limits,
+    "metrics.md": metrics,
     "doctor.md": doctor,
 }
 

@@ -46,6 +46,12 @@ FIELDS: Final[Mapping[str, Field]] = {
         "internal_host", "127.0.0.1", values.TEXT, "address of the internal listener"
     ),
     "internal.port": Field("internal_port", 8481, values.PORT, "TCP port of the internal listener"),
+    "internal.names": Field(
+        "internal_names",
+        [],
+        values.HOST_NAMES,
+        "names by which the internal listener may be called, beside its address and `localhost`",
+    ),
     "dicom.host": Field(
         "dicom_host",
         "0.0.0.0",  # noqa: S104 - modalities are other machines; unlisted addresses are refused

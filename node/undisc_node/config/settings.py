@@ -20,6 +20,7 @@ class Settings:
         public_urls: Addresses under which other nodes reach it.
         internal_host: Address of the internal listener.
         internal_port: Its TCP port.
+        internal_names: Further names by which the internal listener may be called.
         dicom_host: Address of the DICOM port.
         dicom_port: Its TCP port.
         dicom_ae_title: Our AE title.
@@ -45,6 +46,7 @@ class Settings:
     public_urls: tuple[str, ...]
     internal_host: str
     internal_port: int
+    internal_names: tuple[str, ...]
     dicom_host: str
     dicom_port: int
     dicom_ae_title: str

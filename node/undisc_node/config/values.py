@@ -6,6 +6,7 @@ read alike.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -17,6 +18,8 @@ from undisc_protocol import limits
 
 _HIGHEST_PORT: Final = 65_535  # TCP's own bound
 _LONGEST_SECONDS: Final = 86_400  # a day is long enough for any scanner
+_MOST_NAMES: Final = 16  # of one listener; a machine has one or two
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")  # RFC 1123 §2.1, and _
 _LONGEST_AE_TITLE: Final = 16  # characters; PS3.5 §6.2, AE
 
 
@@ -91,6 +94,15 @@ def _urls(value: Any) -> tuple[str, ...]:
     return tuple(url.rstrip("/") for url in urls)
 
 
+def _host_names(value: Any) -> tuple[str, ...]:
+    names = value.split() if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Invalid("must be a list of host names")
+    if len(names) > _MOST_NAMES or not all(_HOST_NAME.fullmatch(name) for name in names):
+        raise Invalid(f"must be up to {_MOST_NAMES} host names, without port: node.practice.lan")
+    return tuple(names)
+
+
 def _ae_title(value: Any) -> str:
     title = _text(value)
     if not 1 <= len(title.strip()) <= _LONGEST_AE_TITLE or not title.isascii() or "\\" in title:
@@ -149,4 +161,5 @@ FLAG: Final = Kind("`true` or `false`", _flag)
 NAME: Final = Kind("text, 1 to 64 characters", _name)
 AE_TITLE: Final = Kind("AE title, 1 to 16 ASCII characters", _ae_title)
 URLS: Final = Kind("list of up to 8 addresses, each beginning with `https://` or `http://`", _urls)
+HOST_NAMES: Final = Kind("list of up to 16 host names, without port", _host_names)
 SENDERS: Final = Kind("list of tables, see below; only in the file", _senders)

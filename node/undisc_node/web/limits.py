@@ -178,7 +178,7 @@ def known_hosts(names: Iterable[str]) -> Middleware:
         if host not in allowed and host != _own_address(request):
             raise WrongHost(
                 "this listener is not known by the host name in the request",
-                hint="use its address, or add the name to the node's settings",
+                hint="use its address, or add the name to the setting internal.names",
             )
         return await handler(request)
 

@@ -155,3 +155,10 @@ def test_a_file_that_is_not_toml_or_not_text_is_refused(tmp_path):
     (tmp_path / "undisc.toml").write_bytes(b"name = '\xff'\n")
     with pytest.raises(Invalid, match="not valid TOML"):
         load(tmp_path, {})
+
+
+@pytest.mark.parametrize("names", ["node.lan:8481", "a b/c", "-x", " ".join(["a"] * 17)])
+def test_names_of_the_internal_listener_are_host_names_without_port(tmp_path, names):
+    with pytest.raises(Invalid, match="host names"):
+        load(tmp_path, {"UNDISC_INTERNAL__NAMES": names})
+    assert load(tmp_path, {"UNDISC_INTERNAL__NAMES": "a b.lan"}).internal_names == ("a", "b.lan")
