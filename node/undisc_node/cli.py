@@ -25,6 +25,7 @@ from undisc_node.commands.migrate import migrate
 from undisc_node.commands.restore import restore
 from undisc_node.commands.rollback import rollback
 from undisc_node.commands.serve import serve
+from undisc_node.commands.support_bundle import support_bundle
 from undisc_node.config import read_overrides
 
 
@@ -67,6 +68,7 @@ for _command in (
     health,
     config,
     doctor,
+    support_bundle,
     check,
     kit,
     backup,

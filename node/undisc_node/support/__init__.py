@@ -1,0 +1,1 @@
+"""Gathers what somebody who helps needs to know of a node, without names, secrets or patients."""
