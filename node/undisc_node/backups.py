@@ -27,6 +27,7 @@ from undisc_node.storage.backup.repository import opened
 from undisc_node.storage.backup.sealing import Sealer
 from undisc_node.storage.backup.snapshot import Snapshot
 from undisc_node.storage.backup.writing import HomeFacts, Progress, SnapshotTaker
+from undisc_node.storage.faults import disk_faults
 from undisc_protocol.identity import commitment, read_identity, read_identity_record
 from undisc_protocol.keys import SignKey
 from undisc_protocol.kit import Kit
@@ -301,8 +302,9 @@ def _settings_text(home: Path) -> str:
 def _replace(path: Path, content: bytes) -> None:
     """Replace a small file of the home, durably."""
     draft = path.with_name(f".{path.name}-{os.getpid()}")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    homes.write_durably(draft, content)
-    draft.replace(path)
-    homes.sync_directory(path.parent)
+    with disk_faults(path):
+        with suppress(FileNotFoundError):
+            draft.unlink()
+        homes.write_durably(draft, content)
+        draft.replace(path)
+        homes.sync_directory(path.parent)

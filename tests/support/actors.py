@@ -93,16 +93,16 @@ class Stage:
             chosen = chance.choice(begun) if begun and chance.random() < 0.6 else None
             if chosen is not None:
                 self.sendings.remove(chosen)
-        one = chosen or Sending(self.make_study(chance, 12), title)
-        with self.ledger.busy(one.study.uid) as free:
-            if not free:
-                one = Sending(self.make_study(chance, 12), title)
-            try:
-                yield one
-            finally:
-                if one.position < len(one.study.instances):
-                    with self.guard:
-                        self.sendings.append(one)
+        if chosen is None or not self.ledger.take(chosen.study.uid):
+            chosen = Sending(self.make_study(chance, 12), title)
+            self.ledger.take(chosen.study.uid)
+        try:
+            yield chosen
+        finally:
+            self.ledger.let_go(chosen.study.uid)
+            if chosen.position < len(chosen.study.instances):
+                with self.guard:
+                    self.sendings.append(chosen)
 
     def complain(self, what: str) -> None:
         """Note that the node refused something."""

@@ -18,8 +18,6 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -101,17 +99,18 @@ class Ledger:
         with self.guard:
             self.stored.add(sop_uid)
 
-    @contextmanager
-    def busy(self, study: str) -> Iterator[bool]:
-        """Keep a study from being deleted; yields False when it is condemned already."""
+    def take(self, study: str) -> bool:
+        """Keep a study from being deleted; False when it is condemned already."""
         with self.guard:
-            free = study not in self.deleting
+            if study in self.deleting:
+                return False
             self.in_use[study] += 1
-        try:
-            yield free
-        finally:
-            with self.guard:
-                self.in_use[study] -= 1
+            return True
+
+    def let_go(self, study: str) -> None:
+        """Nobody sends it any more."""
+        with self.guard:
+            self.in_use[study] -= 1
 
     def condemn(self, study: str) -> bool:
         """Note that a study is about to be deleted; False when somebody sends it."""
