@@ -7,12 +7,15 @@ the node may be a reason.
 
 from __future__ import annotations
 
+import json
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from support.dicom_files import IMPLICIT, SC
 from support.killable_node import KillableNode
@@ -230,6 +233,40 @@ def delete(stage: Stage, chance: random.Random) -> None:
         stage.ledger.deleted.add(uid)
 
 
+def back_up(stage: Stage, chance: random.Random) -> None:
+    """Take a backup beside the running node; half of them are killed by the way."""
+    with stage.ledger.guard:
+        before = frozenset(
+            one
+            for one in stage.ledger.stored
+            if stage.ledger.study_of[one] not in stage.ledger.deleting
+        )
+    log = stage.node.directory / "backup.log"
+    log.write_bytes(b"")
+    assert stage.other.forks is not None
+    wish = ("backup", "--to", str(repository_of(stage.node)), "--keep", "100", "--json")
+    process = stage.other.forks.serve(
+        ("--home", str(stage.node.home), *wish), stage.node._environment(), log
+    )
+    if chance.random() < 0.5:
+        time.sleep(chance.uniform(0.02, 0.5))  # the moment itself, no synchronisation
+        process.kill()
+    code = process.wait(60)
+    if code == 0:
+        said = log.read_text(encoding="utf-8")
+        name = json.loads(said[said.index("{") :])["snapshot"]
+        with stage.ledger.guard:
+            stage.ledger.backups[name] = before
+    elif code != -signal.SIGKILL:
+        stage.complain(f"backup: {log.read_text(encoding='utf-8')}")
+        raise ConnectionError("the disk is gone")
+
+
+def repository_of(node: KillableNode) -> Path:
+    """Return where a node's backups are: on the same disk, so that both lose power together."""
+    return node.home.parent / "repository"
+
+
 def verify(stage: Stage, chance: random.Random) -> None:
     """Verify the log; what it had must not become less."""
     del chance
@@ -242,7 +279,8 @@ SENDING: Sequence[Step] = (send, send, send, bring_in)
 FETCHING: Sequence[Step] = (fetch,)
 DECIDING: Sequence[Step] = (grant, grant, grant, revoke, revoke, verify)
 KEEPING: Sequence[Step] = (settle, settle, settle, settle, delete)
-ALL = (SENDING, SENDING, FETCHING, DECIDING, KEEPING)
+BACKING_UP: Sequence[Step] = (back_up,)
+ALL = (SENDING, SENDING, FETCHING, DECIDING, KEEPING, BACKING_UP)
 """The work of each thread."""
 
 

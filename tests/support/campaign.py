@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from support.actors import Crowd, Stage
+from support.actors import Crowd, Stage, repository_of
+from support.backup_check import check_backups
 from support.forgetful_disk import ForgetfulDisk, forgetful_disk
 from support.fork_server import ForkServer
 from support.killable_node import KillableNode, wait_for
@@ -226,6 +227,7 @@ def campaign(make: Maker, count: int, seed: str, say: Say) -> Tally:
             for node, home in zip((victim, other), pristine, strict=True):
                 shutil.rmtree(node.home)
                 shutil.copytree(home, node.home)
+            shutil.rmtree(repository_of(victim), ignore_errors=True)
             disaster.begin()
             chance = random.Random(f"{seed}/{epoch}")
             stage = Stage(victim, other, Ledger(), seed=chance.randrange(1 << 30))
@@ -271,6 +273,7 @@ def _epoch(
     stage.node.forks = None
     start_timed(stage.node, stage.ledger)
     check(stage.node, stage.ledger, chance, asker=stage.other, everything=True)
+    check_backups(stage.node, stage.ledger, chance)
     tally.add(stage.ledger)
 
 

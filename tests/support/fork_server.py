@@ -157,6 +157,7 @@ def _obey() -> None:
         answer: dict[str, Any] = {}
         if wish["do"] == "fork":
             answer["pid"] = _fork(wish)
+            ended.pop(answer["pid"], None)  # the system uses numbers again
         else:
             pid = wish["pid"]
             with contextlib.suppress(ChildProcessError):

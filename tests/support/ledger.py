@@ -65,6 +65,7 @@ class Ledger:
         permissions: By id.
         fetches: Study Instance UID of each acknowledged fetch, by id.
         fetched: Fetches that were seen to be done.
+        backups: By name of each acknowledged snapshot: instances that were acknowledged before.
         lines: Length that the log had at least.
         fresh: Studies that changed since the last check.
         ready: Seconds until the node answered, for each start.
@@ -81,6 +82,7 @@ class Ledger:
     permissions: dict[str, Permission] = field(default_factory=dict)
     fetches: dict[str, str] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
+    backups: dict[str, frozenset[str]] = field(default_factory=dict)
     lines: int = 0
     fresh: set[str] = field(default_factory=set)
     ready: list[float] = field(default_factory=list)
@@ -147,6 +149,7 @@ class Ledger:
             "permissions": len(self.permissions),
             "revocations": sum(one.revoked for one in self.permissions.values()),
             "fetches": len(self.fetched),
+            "backups": len(self.backups),
         }
 
 

@@ -19,7 +19,8 @@ from typing import Any
 from support.leftovers import leftovers
 from support.samples import BytesSource
 from support.studies_on_disk import MadeStudy, blake3_of, make_study
-from undisc_node import backups, config
+from undisc_node import backups, config, restores
+from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.services.errors import NotFound, ServiceError
 from undisc_node.services.model import Basis, FetchState, Study, StudyState
 from undisc_node.services.sweeping import finish, sweep
@@ -32,7 +33,7 @@ Facts = dict[str, Any]
 Ack = Callable[[str], None]
 ACTOR = "sweep"
 SIZES = (300, 140_000, 1_100_000)
-REPOSITORY = "repository"  # beside the home
+REPOSITORY, RESTORED = "repository", "restored"  # beside the home
 _FETCH_SECONDS = 30.0
 FAILED = 3  # exit code of an act that said so
 
@@ -373,6 +374,43 @@ def _is_fetched(node: Node, facts: Facts, said: set[str]) -> None:
     assert _held(node, made) == made.hashes()
 
 
+def _one_to_restore(node: Node, facts: Facts) -> None:
+    """Back up a grant, and revoke it only afterwards."""
+    _one_grant(node, facts)
+    _back_up(node, facts, lambda _what: None)
+    _revoke(node, facts, lambda _what: None)
+
+
+def _restore(node: Node, facts: Facts, ack: Ack) -> None:
+    home = node.settings.home
+    restores.restore(
+        home.parent / RESTORED,
+        _repository(node),
+        restores.KeptKeys(home / "keys"),
+        wanted=None,
+        progress=lambda *_: None,
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+    )
+    ack("restored")
+
+
+def _is_restored(node: Node, facts: Facts, said: set[str]) -> None:
+    """A home is there whole or not at all, and what was revoked since is not valid in it."""
+    home = node.settings.home.parent / RESTORED
+    complete = (home / "identity-0").exists()
+    assert complete or "restored" not in said, "restored and gone"
+    if not complete:
+        _restore(node, facts, lambda _what: None)
+    with started(home) as again:
+        made = _made(count=2)
+        assert _held(again, made) == made.hashes()
+        with again.catalog.look() as records:
+            assert records.restored.is_suspended(bytes.fromhex(facts["grant"]))
+        again.admin.auditing.verify()
+    assert leftovers(home) == []
+
+
 FLOWS: Mapping[str, Flow] = {
     "ingest": Flow(_nothing, _ingest, _ingested),
     "append": Flow(_one_study, _append, _ingested),
@@ -385,6 +423,7 @@ FLOWS: Mapping[str, Flow] = {
     "delete": Flow(_one_study, _delete, _is_deleted),
     "backup": Flow(_one_study, _back_up, _is_backed_up),
     "backup again": Flow(_one_backup, _back_up, _is_backed_up),
+    "restore": Flow(_one_to_restore, _restore, _is_restored),
     "fetch": Flow(_nothing, _fetch, _is_fetched),
 }
 
