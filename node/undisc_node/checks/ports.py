@@ -33,14 +33,12 @@ def running(scene: Scene) -> Finding:
 
 def public_port(scene: Scene) -> Finding:
     """Look whether the public listener answers, or its port is free."""
-    settings = scene.settings
-    return _port(scene, settings.public_host, settings.public_port)
+    return _port(scene, *_door(scene, "public"))
 
 
 def internal_port(scene: Scene) -> Finding:
     """Ask the internal listener whether the node is ready, or see that its port is free."""
-    settings = scene.settings
-    host, port = settings.internal_host, settings.internal_port
+    host, port = _door(scene, "internal")
     if not scene.running or port == 0:
         return _port(scene, host, port)
     connection = http.client.HTTPConnection(_LOCAL.get(host, host), port, timeout=_SECONDS)
@@ -59,7 +57,7 @@ def internal_port(scene: Scene) -> Finding:
 def dicom_port(scene: Scene) -> Finding:
     """Look whether the DICOM port answers C-ECHO, or is free."""
     settings = scene.settings
-    host, port = settings.dicom_host, settings.dicom_port
+    host, port = _door(scene, "dicom")
     found = _port(scene, host, port)
     if not scene.running or port == 0 or found.hint:
         return found
@@ -74,6 +72,17 @@ def dicom_port(scene: Scene) -> Finding:
     except ServiceError as problem:
         return fail(f"the DICOM port does not answer C-ECHO: {problem}", "look at the node's log")
     return ok(f"{host}:{port} answers C-ECHO")
+
+
+def _door(scene: Scene, name: str) -> tuple[str, int]:
+    """Return where a listener is, as the running node says, or else as it is set."""
+    settings = scene.settings
+    wanted = {
+        "public": (settings.public_host, settings.public_port),
+        "internal": (settings.internal_host, settings.internal_port),
+        "dicom": (settings.dicom_host, settings.dicom_port),
+    }
+    return scene.listeners.get(name, wanted[name])
 
 
 def _is_address(text: str) -> bool:

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from undisc_node import config
+from undisc_node.checks.asking import ask_listeners
 from undisc_node.checks.finding import CannotLook
 from undisc_node.clocks import wall_ms
 from undisc_node.config import Found, Settings
@@ -73,6 +74,14 @@ class Scene:
     def running(self) -> bool:
         """Whether a node works on the home."""
         return is_running(self.home)
+
+    @cached_property
+    def listeners(self) -> Mapping[str, tuple[str, int]]:
+        """Where the running node says that it listens; empty when it does not run or answer.
+
+        Its environment may say otherwise than the one of whoever asks the doctor.
+        """
+        return ask_listeners(self.home / "admin.sock")
 
     @cached_property
     def now_ms(self) -> int:
