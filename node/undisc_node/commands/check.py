@@ -106,4 +106,4 @@ def _say(report: Report) -> None:
         f"looked at {report.studies} studies, {report.packs} packs, {report.objects} objects{read}"
     )
     if not report.problems:
-        click.echo("what was looked at is as it was written")
+        click.echo("everything is as it was written")
