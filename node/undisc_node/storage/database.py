@@ -152,7 +152,7 @@ def refuse_newer(database: Database, migrations: Migrations, path: Path) -> None
     unknown = {step.name for step in migrations.applied(database)} - known
     if unknown:
         raise Conflict(
-            f"{path} was written by undisc {versions.written_by(database.conn)},"
+            f"{path} was written by a newer undisc, {versions.written_by(database.conn)},"
             f" and this is {versions.running_version()}",
             code="newer_database",
             hint="start that version or a newer one, or go back with that version's"
