@@ -23,9 +23,12 @@ from undisc_protocol.capability.invocation import Arguments, sign_invocation
 from undisc_protocol.capability.policy import Policy
 from undisc_protocol.dagcbor import Cid
 from undisc_protocol.errors import (
+    CommandNotGranted,
     Expired,
+    LifetimeTooLong,
     LocalProtocolError,
     Revoked,
+    ShareTooEarly,
     UnknownRecipient,
     WrongSubject,
 )
@@ -186,6 +189,28 @@ def test_a_permission_is_verified_by_itself():
 
 def test_a_share_is_registered():
     assert verify_share(share(), grant(), own=OWN, now=NOW).issuer == PATIENT.did
+
+
+def test_a_direct_grant_is_not_shared_on_even_before_anybody_asks():
+    """Whoever may read would make himself the patient: his share must not even be registered."""
+    direct = grant(command="/img/read", meta=Meta(Basis.TREATMENT))
+    with pytest.raises(CommandNotGranted):
+        verify_share(share(), direct, own=OWN, now=NOW)
+
+
+def test_a_grant_is_valid_for_the_longest_time_and_not_a_second_more():
+    """The other node's clock may be behind by the skew."""
+    last = NOW + limits.GRANT_LIFETIME + limits.CLOCK_SKEW
+    verify_permission([grant(expires=last)], own=OWN, now=NOW)
+    with pytest.raises(LifetimeTooLong):
+        verify_permission([grant(expires=last + 1)], own=OWN, now=NOW)
+
+
+def test_a_share_may_be_made_in_the_second_of_its_grant():
+    permission = verify_permission([grant(), share()], own=OWN, now=NOW)
+    check_standing(permission, standing(grant_created=NOW), now=NOW)
+    with pytest.raises(ShareTooEarly):
+        check_standing(permission, standing(grant_created=NOW + 1), now=NOW)
 
 
 def test_standing_is_asked_again_while_bytes_flow():
