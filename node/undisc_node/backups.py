@@ -288,7 +288,7 @@ def last_backup(home: Path) -> LastBackup | None:
             log_size=int(note["log_size"]),
             keyring_days=int(note["keyring_days"]),
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

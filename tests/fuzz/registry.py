@@ -33,7 +33,7 @@ from fuzz.target import Target
 
 FINDINGS: Final = Path(__file__).parents[1] / "data" / "fuzz-findings"
 FAMILIES: Final = (
-    "encoding", "capability", "identity", "exchange", "packs", "dicom", "web", "admin",
+    "encoding", "capability", "identity", "exchange", "packs", "backup", "dicom", "web", "admin",
 )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def _read_marker(marker: Path) -> tuple[int, bytes]:
     try:
         found = json.loads(raw)
         return int(found["format"]), bytes.fromhex(found["node"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise damaged(marker, "not readable") from None
 
 

@@ -141,33 +141,28 @@ def decode_snapshot(name: str, encoded: bytes) -> Snapshot:
         RemoteProtocolError: Not exactly a manifest.
     """
     fields = Fields(dagcbor.decode(encoded, limit=MAX_MANIFEST), "a snapshot", _FIELDS)
-    migrations, counts = fields.raw("migrations"), fields.raw("counts")
-    if not isinstance(migrations, dict) or not isinstance(counts, dict):
-        raise BadFields("a snapshot has no migrations or no counts")
     try:
         settings = fields.sized("settings", most=_MAX_SETTINGS).decode()
-        steps = {key: tuple(map(str, value)) for key, value in migrations.items()}
-        rows = {key: int(value) for key, value in counts.items()}
-    except (TypeError, ValueError):
-        raise BadFields("a snapshot has a field that cannot be read") from None
+    except UnicodeDecodeError:
+        raise BadFields("a snapshot's settings are not text") from None
     lists = {key: _split(fields.sized(key, most=MAX_MANIFEST), NAME) for key in _BLOCK_LISTS}
     return Snapshot(
         name=name,
         node=fields.fixed("node", 32),
         at_ms=fields.integer("at_ms"),
         version=fields.text("version", most=_MAX_VERSION),
-        migrations=steps,
+        migrations=_migrations(fields.raw("migrations")),
         catalog_size=fields.integer("catalog_size"),
         settings=settings,
         records=_records(fields.raw("records")),
-        demo=fields.raw("demo") is True,
+        demo=fields.boolean("demo"),
         pack_count=fields.integer("pack_count"),
         pack_bytes=fields.integer("pack_bytes"),
         skipped=_split(fields.sized("skipped", most=MAX_MANIFEST), ID),
         log_origin=fields.fixed("log_origin", 16),
         log_size=fields.integer("log_size"),
         log_root=fields.fixed("log_root", 32),
-        counts=rows,
+        counts=_counts(fields.raw("counts")),
         **lists,
     )
 
@@ -178,6 +173,30 @@ def _records(value: dagcbor.Value) -> tuple[bytes, ...]:
     if not all(isinstance(record, bytes) for record in value):
         raise BadFields("an identity record is not a byte string")
     return tuple(record for record in value if isinstance(record, bytes))
+
+
+def _migrations(value: dagcbor.Value) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise BadFields("a snapshot's migrations are not a map")
+    found: dict[str, tuple[str, ...]] = {}
+    for database, steps in value.items():
+        if not isinstance(steps, list):
+            raise BadFields("a snapshot's migrations are not lists")
+        found[database] = tuple(step for step in steps if isinstance(step, str))
+        if len(found[database]) != len(steps):
+            raise BadFields("a snapshot's migration has no name")
+    return found
+
+
+def _counts(value: dagcbor.Value) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise BadFields("a snapshot's counts are not a map")
+    found = {}
+    for table, rows in value.items():
+        if not isinstance(rows, int) or isinstance(rows, bool):
+            raise BadFields("a snapshot's count is not a number")
+        found[table] = rows
+    return found
 
 
 def snapshot_name(at_ms: int, random: bytes) -> str:
