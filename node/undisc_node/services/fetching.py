@@ -26,8 +26,12 @@ from undisc_protocol.errors import WrongAudience
 from undisc_protocol.identity import NodeDocument
 from undisc_protocol.offer import Offer, read_offer
 
-PARALLEL = 2
-"""Fetches that run at once; each uses two connections."""
+PARALLEL = 12
+"""Fetches that run at once, so that none waits for a long one, or for a holder that is away.
+
+Each has up to two connections with 2 MiB of buffers: 48 MiB, and fewer connections than a holder
+accepts from one address (32).
+"""
 
 
 class Fetching:
