@@ -22,6 +22,7 @@ from undisc_protocol.log import Event
 PROBE_SECONDS: Final = 5.0  # between two test writes: 17,000 a day, each a page of the disk
 RETRY_SECONDS: Final = 1.0  # the same while they fail, so that a healed disk is seen soon
 SLOW_SECONDS: Final = 10.0  # a test write that takes longer; twice what another program may block
+_LOOK_BACK: Final = 100  # lines of the log; more than some restarts in a row write
 BEHIND_MS: Final = limits.CLOCK_SKEW * 1000  # what other nodes forgive a clock
 
 _log = logging.getLogger(__name__)
@@ -127,11 +128,14 @@ class Readiness:
         return ""
 
     def _newest_event_ms(self) -> int:
-        """Return when the newest line of the log was written; 0 when it cannot be told."""
+        """Return the latest time among the newest lines of the log; 0 when it cannot be told.
+
+        Not only the very newest: a node that starts with its clock behind writes one at once.
+        """
         try:
             with self._catalog.look() as records:
-                newest = records.log.newest(1)
-            return Event.decode(newest[0].event).at if newest and newest[0].event else 0
+                newest = records.log.newest(_LOOK_BACK)
+            return max((Event.decode(line.event).at for line in newest if line.event), default=0)
         except (ServiceError, ProtocolError):
             return 0  # the check of the database is for that
 

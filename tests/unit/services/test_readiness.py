@@ -132,6 +132,15 @@ def test_a_clock_that_is_behind_the_log(world):
     assert world.wrong() == {}
 
 
+def test_a_start_with_the_clock_behind_does_not_hide_that_it_is(world):
+    """The node logs its start with the wrong time: the lines before tell."""
+    for at in (NOW + 3_600_000, NOW):
+        journal = Journal(clock=FakeClock(at), entropy=SeededEntropy(str(at)))
+        with world.catalog.change() as records:
+            journal.note(records, "node.started", who=auditing.user("test"))
+    assert world.wrong() == {"clock": "clock_behind"}
+
+
 def test_a_clock_that_was_set_back_while_the_node_runs(world):
     world.wall = NOW - 60_001
     assert world.wrong() == {"clock": "clock_behind"}
