@@ -145,11 +145,19 @@ class Repository:
         self._unsettled.clear()
 
     def sweep(self) -> None:
-        """Remove what an interrupted backup was writing; only with the exclusive lock."""
+        """Clear up after an interrupted backup; only with the exclusive lock.
+
+        What it was writing is removed. Files that it had finished are used again, and it may have
+        died before their names were durable: the next `settle` makes every name here durable.
+        """
         folder = self.root / "tmp"
         with repository_faults(folder):
             for path in folder.iterdir():
                 path.unlink(missing_ok=True)
+            self._unsettled.add(self.root)
+            for place in (self.root / name for name in _FOLDERS):
+                shards = (path for path in place.iterdir() if path.is_dir())
+                self._unsettled.update((place, *shards))
 
 
 @contextmanager
