@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from undisc_node.services.errors import Unavailable
 _START_SECONDS = 30
 _STOP_SECONDS = 15
 _COMMAND_SECONDS = 600
+_FIRST_PORT, _PORTS = 15_000, 17_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,16 @@ class Answer:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback address that is free at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback address that is free at the moment.
+
+    Below the ports that Linux gives to outgoing connections (32768 and up): one of those could take
+    it before the node has bound it.
+    """
+    while True:
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _program(name: str) -> str:
