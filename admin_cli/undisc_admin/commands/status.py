@@ -54,7 +54,7 @@ def _lines(answer: Answer) -> list[str]:
 
 def _restored(answer: Answer) -> str:
     since = answer.text_or_none("restored_unconfirmed")
-    return f"{moment(since)}; permissions wait for you" if since else "no, or confirmed"
+    return f"{moment(since)}; permissions wait for you" if since else ""
 
 
 def _door(doors: Answer, name: str) -> str:

@@ -220,7 +220,7 @@ def test_an_old_program_refuses_the_new_databases(home, later):
         with pytest.raises(Conflict) as refused:
             open_writer(home / name, migrations=first_steps(migrations), create=False)
         assert refused.value.reason == "newer_database"
-        assert f"undisc {versions.running_version()}" in str(refused.value)
+        assert f"a newer undisc, {versions.running_version()}" in str(refused.value)
         page = re.search(r"docs/\S+\.md", refused.value.hint)
         assert (ROOT / page[0]).is_file()
     assert state(home) == before
