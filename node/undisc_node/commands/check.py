@@ -10,8 +10,8 @@ import click
 from undisc_node.clocks import SystemEntropy
 from undisc_node.commands import rebuilding
 from undisc_node.commands.common import EXIT_FAILED, Given, clear_errors
+from undisc_node.commands.meter import Meter
 from undisc_node.commands.problems import say_problem
-from undisc_node.commands.progress import Meter
 from undisc_node.services.errors import Invalid
 from undisc_node.storage import home as homes
 from undisc_node.storage.checking.home import Report, Totals, check_home
