@@ -302,6 +302,8 @@ def m0007_a_million_studies(database: Database) -> None:
     database.execute("""
         ALTER TABLE studies ADD COLUMN kept INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1))
     """)
+    # Nobody was told that studies leave when these came: they stay until somebody says otherwise.
+    database.execute("UPDATE studies SET kept = 1")
     database.execute("CREATE INDEX studies_by_state ON studies (state)")
     database.execute("CREATE INDEX studies_by_patient ON studies (patient_id, arrived_ms)")
     database.execute("CREATE INDEX studies_by_sender ON studies (sender, size)")
