@@ -227,6 +227,15 @@ def build(settings: Settings) -> Iterator[Node]:
         backed_up_ms=lambda: _backed_up_ms(settings),
     )
     listeners: dict[str, str] = {}
+    recalling = Recalling(
+        catalog=catalog,
+        network=network,
+        journal=journal,
+        refusals=refusals,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+    )
     admin = AdminUses(
         status=Status(
             catalog=catalog,
@@ -254,18 +263,10 @@ def build(settings: Settings) -> Iterator[Node]:
         sharing=Sharing(catalog=catalog, journal=journal, clock=clock, own=own, offering=offering),
         revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
         restoring=Restoring(catalog=catalog, journal=journal, clock=clock),
+        recalling=recalling,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
         clock=clock,
-    )
-    recalling = Recalling(
-        catalog=catalog,
-        network=network,
-        journal=journal,
-        refusals=refusals,
-        clock=clock,
-        entropy=entropy,
-        own=own,
     )
     public = PublicUses(
         peering=peering,
@@ -361,10 +362,24 @@ async def run(node: Node) -> None:
             node.listeners["dicom"] = _address(*port.address)
             node.fetching.resume_all()
             _announce(node)
+            asking = asyncio.create_task(asyncio.to_thread(_recall, node))
             await _work(node, ended)
+            await asking
         finally:
             await asyncio.to_thread(port.stop)
             _log_event(node, "node.stopped")
+
+
+def _recall(node: Node) -> None:
+    """Ask the peers once after a return from a copy: they know what this node forgot."""
+    try:
+        back = node.admin.restoring.latest()
+        if back is None or back.confirmed_ms is not None:
+            return
+        if not any(one.at_ms >= back.since_ms for one in node.recalling.recalled()):
+            node.recalling.recall_all()
+    except ServiceError as problem:
+        log.warning("peers could not be asked what they remember: %s", problem.reason)
 
 
 def _log_event(node: Node, kind: str) -> None:

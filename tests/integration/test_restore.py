@@ -109,6 +109,10 @@ def test_revoked_after_the_backup_stays_refused(pair: list[RunningNode]) -> None
         0,
         0,
     ]
+    # The node has asked its peer by itself what happened after the backup.
+    wait_for("the peer is asked", lambda: holder.admin.get("restored").raw["recalled"], seconds=30)
+    (told,) = holder.admin.get("restored").raw["recalled"]
+    assert (told["peer_name"], told["problem"]) == (asker.name, None)
     waiting = {one["id"] for one in holder.admin.get("restored").raw["suspended"]}
     assert waiting == {revoked, kept}
 

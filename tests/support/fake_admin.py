@@ -167,6 +167,17 @@ RESTORED: dict[str, Any] = {
         {"kind": "grant", **GRANT_ROW, "state": "suspended"},
         {"kind": "share", **SHARE_ROW, "state": "suspended"},
     ],
+    "recalled": [
+        {
+            "peer": PEER_ID,
+            "peer_name": "Riverside Radiology",
+            "at": "2026-11-24T07:01:00Z",
+            "missing_lines": 37,
+            "stored": 2,
+            "fetched": 0,
+            "problem": None,
+        }
+    ],
 }
 EVENT: dict[str, Any] = {
     "number": 7,
@@ -314,6 +325,8 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
             return {"fetch": FETCH_ROW}
         case ["GET", "restored"]:
             return RESTORED
+        case ["POST", "restored", "recall"]:
+            return {"recalled": RESTORED["recalled"]}
         case ["POST", "restored", "confirm"]:
             return {"kept": 2, "revoked": 0}
         case ["GET", "log"]:

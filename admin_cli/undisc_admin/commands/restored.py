@@ -54,6 +54,7 @@ def show(session: Session) -> None:
             ]
         )
     )
+    _say_recalled(answer.parts("recalled"))
     if confirmed:
         return
     waiting = answer.parts("suspended")
@@ -66,6 +67,55 @@ def show(session: Session) -> None:
     else:
         note("no permission is suspended")
         hint("end restored mode: undisc restored confirm")
+
+
+def _say_recalled(recalled: Sequence[Answer]) -> None:
+    """Say what this node forgot and its peers know."""
+    if not recalled:
+        return
+    say([""])
+    say_table(
+        [
+            Column("PEER", shrinks=True),
+            Column("ASKED"),
+            Column("LOG LINES LOST", right=True),
+            Column("RECEIPTS IT GAVE", right=True),
+            Column("RECEIPTS WE GAVE", right=True),
+            Column("PROBLEM", shrinks=True),
+        ],
+        [
+            [
+                one.text_or_none("peer_name") or short(one.text("peer")),
+                moment(one.text("at")),
+                f"{one.integer('missing_lines'):,}",
+                f"{one.integer('stored'):,}",
+                f"{one.integer('fetched'):,}",
+                one.text_or_none("problem") or "",
+            ]
+            for one in recalled
+        ],
+    )
+    if any(one.integer("missing_lines") for one in recalled):
+        note("log lines that a peer has seen are not in the copy: things happened after it")
+
+
+@restored.command("recall", examples=["undisc restored recall", "undisc restored recall --json"])
+@pass_session
+def recall(session: Session) -> None:
+    """Ask the peers again what they remember of this node; the node does it once by itself.
+
+    They have seen how long its log was, and both sides keep the receipts they gave each other.
+    Receipts that were missing are filed; no permission ever comes from it.
+    """
+    answer = session.client.post("restored/recall")
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    found = answer.parts("recalled")
+    if not found:
+        note("no peer is known that could be asked")
+        hint("see `undisc peers list`")
+    _say_recalled(found)
 
 
 def _say_waiting(waiting: Sequence[Answer]) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from undisc_node.services.model import Grant, Restored
+from undisc_node.services.model import Grant, Recalled, Restored
 from undisc_node.services.restoring import Suspended
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
 from undisc_node.web.fields import read_fields
@@ -30,6 +30,18 @@ def _suspended_json(one: Suspended, names: Names, now_ms: int) -> Json:
     return {"kind": one.kind, **share_json(row, names, now_ms, only)}
 
 
+def _recalled_json(one: Recalled, names: Names) -> Json:
+    return {
+        "peer": one.peer.hex(),
+        "peer_name": names.of_node(one.peer),
+        "at": moment_ms(one.at_ms),
+        "missing_lines": one.missing_lines,
+        "stored": one.stored,
+        "fetched": one.fetched,
+        "problem": one.problem or None,
+    }
+
+
 async def show(request: web.Request) -> web.StreamResponse:
     """GET /admin/v1/restored: the newest return from a copy, and what waits since."""
 
@@ -40,6 +52,7 @@ async def show(request: web.Request) -> web.StreamResponse:
             "suspended": [
                 _suspended_json(one, names, now_ms) for one in uses.restoring.suspended()
             ],
+            "recalled": [_recalled_json(one, names) for one in uses.recalling.recalled()],
         }
 
     return await answer(request, work)
@@ -59,7 +72,21 @@ async def confirm(request: web.Request) -> web.StreamResponse:
     return await answer(request, work)
 
 
+async def ask_peers(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/restored/recall: ask the peers what they remember of this node."""
+    (await read_fields(request)).done()
+
+    def work(uses: AdminUses, actor: str) -> Json:
+        names = names_in(uses)
+        return {
+            "recalled": [_recalled_json(one, names) for one in uses.recalling.recall_all(actor)]
+        }
+
+    return await answer(request, work)
+
+
 ROUTES: Final = (
     reads("/admin/v1/restored", show),
+    changes("/admin/v1/restored/recall", ask_peers),
     changes("/admin/v1/restored/confirm", confirm),
 )

@@ -18,6 +18,7 @@ from undisc_node.services.model import (
     Grant,
     Peer,
     PeerState,
+    Recalled,
     Restored,
     Share,
     Study,
@@ -338,6 +339,16 @@ class Restores(Protocol):
         """Keep these, or all; revoke the rest."""
 
 
+class AsksPeers(Protocol):
+    """Asks peers what they remember of this node."""
+
+    def recall_all(self, actor: str) -> Sequence[Recalled]:
+        """Ask every known peer; may take as long as their time-outs."""
+
+    def recalled(self) -> Sequence[Recalled]:
+        """List what each peer said when it was last asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminUses:
     """What the admin socket calls, and the clock by which it calls a grant expired."""
@@ -354,4 +365,5 @@ class AdminUses:
     fetching: Fetches
     auditing: Audits
     restoring: Restores
+    recalling: AsksPeers
     clock: Clock

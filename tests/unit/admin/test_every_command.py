@@ -71,6 +71,7 @@ def test_help_shows_an_example_of_this_very_command(path):
             {"grant": fake.GRANT_ROW, "offer": fake.OFFER, "link": None},
         ),
         (["restored", "show"], fake.RESTORED),
+        (["restored", "recall"], {"recalled": fake.RESTORED["recalled"]}),
         (["restored", "confirm", "--keep-all", "--yes"], {"kept": 2, "revoked": 0}),
         (["shares", "list"], {"shares": [fake.SHARE_ROW]}),
         (["shares", "revoke", "5b77", "--yes"], {"share": {**fake.SHARE_ROW, "state": "revoked"}}),

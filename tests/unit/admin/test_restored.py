@@ -16,7 +16,7 @@ def test_it_shows_what_waits_and_how_to_go_on(undisc, node):
 
 
 def test_a_node_that_never_came_back_says_so(undisc, node):
-    node.say("GET", "restored", {"restored": None, "suspended": []})
+    node.say("GET", "restored", {"restored": None, "suspended": [], "recalled": []})
 
     done = undisc("restored", "show")
 
@@ -26,7 +26,7 @@ def test_a_node_that_never_came_back_says_so(undisc, node):
 
 def test_after_the_confirmation_nothing_is_asked_any_more(undisc, node):
     confirmed = {**RESTORED["restored"], "confirmed": "2026-11-24T08:00:00Z"}
-    node.say("GET", "restored", {"restored": confirmed, "suspended": []})
+    node.say("GET", "restored", {"restored": confirmed, "suspended": [], "recalled": []})
 
     done = undisc("restored", "show")
 
@@ -59,3 +59,18 @@ def test_the_status_says_that_permissions_wait(undisc, node):
     node.say("GET", "status", {**STATUS, "restored_unconfirmed": "2026-11-24T07:00:00Z"})
 
     assert "undisc restored show" in undisc("status").stderr
+
+
+def test_it_says_what_the_peers_know_and_the_copy_does_not(undisc, node):
+    done = undisc("restored", "show")
+
+    assert "Riverside Radiology" in done.stdout
+    assert "37" in done.stdout
+    assert "things happened after it" in done.stderr
+
+
+def test_the_peers_can_be_asked_again(undisc, node):
+    assert "Riverside Radiology" in undisc("restored", "recall").stdout
+    assert ("POST", "restored/recall") in node.calls()
+    node.say("POST", "restored/recall", {"recalled": []})
+    assert "undisc peers list" in undisc("restored", "recall").stderr

@@ -18,6 +18,7 @@ from undisc_node.services.model import (
     Patient,
     Peer,
     PeerState,
+    Recalled,
     Receipt,
     Restored,
     RestoredBy,
@@ -434,6 +435,14 @@ class FakeRestoring:
         return Confirmed(kept=2 if keep is None else len(keep), revoked=1)
 
 
+class FakeAsking:
+    def recalled(self):
+        return [Recalled(PEER_ID, NOW_MS, 40, 3, 2, 1, "")]
+
+    def recall_all(self, actor):
+        return [Recalled(PEER_ID, NOW_MS, 0, 3, 0, 0, f"unreachable: asked by {actor}")]
+
+
 class FakeStatus:
     def status(self):
         return {"version": "0.1.0"}
@@ -458,6 +467,7 @@ def admin_uses(**others) -> AdminUses:
         "fetching": FakeFetching(),
         "auditing": FakeAuditing(),
         "restoring": FakeRestoring(),
+        "recalling": FakeAsking(),
         "clock": Clock(),
     }
     return AdminUses(**{**parts, **others})

@@ -477,3 +477,15 @@ def test_a_study_is_kept_or_let_go(start):
 def test_what_leaves_is_listed_with_its_day(node):
     answer = node.call("admin", "GET", "/admin/v1/leaving?days=1")
     assert answer.json == {"studies": [{**STUDY_JSON, "leaves": "2026-11-25T05:31:23Z"}]}
+
+
+def test_what_peers_remember_is_shown_and_asked_again(node):
+    (shown,) = node.call("admin", "GET", "/admin/v1/restored").json["recalled"]
+    assert (shown["peer_name"], shown["missing_lines"], shown["stored"], shown["fetched"]) == (
+        fakes.PEER.name,
+        37,
+        2,
+        1,
+    )
+    (asked,) = node.call("admin", "POST", "/admin/v1/restored/recall", {}).json["recalled"]
+    assert asked["problem"] == f"unreachable: asked by {ME}"
