@@ -255,7 +255,8 @@ def restore(
     """
     began = time.monotonic()
     _check_empty(home)
-    with _drafting(home) as draft:
+    # Whatever the disk says below, it is said as a sentence; a later try goes on from here.
+    with _drafting(home) as draft, disk_faults(draft):
         if _state(draft).get("phase") == _COMPLETE:
             _move_in_place(home, draft)
             return RestoredHome(None, 0, time.monotonic() - began, 0, ())
