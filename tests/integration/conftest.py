@@ -42,7 +42,7 @@ def free_line(practices: Practices) -> Iterator[None]:
 
 @pytest.fixture
 def chance() -> random.Random:
-    """Seed what happens at random; UNDISC_TEST_SEED repeats a run as far as time allows."""
-    seed = os.environ.get("UNDISC_TEST_SEED") or os.urandom(4).hex()
-    print(f"UNDISC_TEST_SEED={seed}")
+    """Seed what happens at random; TEST_SEED repeats a run as far as time allows."""
+    seed = os.environ.get("TEST_SEED") or os.urandom(4).hex()
+    print(f"TEST_SEED={seed}")
     return random.Random(seed)

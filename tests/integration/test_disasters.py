@@ -20,9 +20,9 @@ CUTS = 12
 
 @pytest.fixture
 def seed() -> str:
-    """Return what decides; UNDISC_TEST_SEED repeats a run as far as threads allow."""
-    seed = os.environ.get("UNDISC_TEST_SEED") or os.urandom(4).hex()
-    print(f"UNDISC_TEST_SEED={seed}")
+    """Return what decides; TEST_SEED repeats a run as far as threads allow."""
+    seed = os.environ.get("TEST_SEED") or os.urandom(4).hex()
+    print(f"TEST_SEED={seed}")
     return seed
 
 

@@ -298,7 +298,7 @@ for run in range(50):
 
 def test_killed_in_the_middle_a_database_is_the_old_or_the_new_one(home, tmp_path):
     """Fifty upgrades killed at any moment; each has its copy first, and ends well the next time."""
-    seed = os.environ.get("UNDISC_TEST_SEED") or os.urandom(4).hex()
+    seed = os.environ.get("TEST_SEED") or os.urandom(4).hex()
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(home), str(tmp_path), seed],
         capture_output=True,
@@ -307,7 +307,7 @@ def test_killed_in_the_middle_a_database_is_the_old_or_the_new_one(home, tmp_pat
         check=False,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert done.returncode == 0, f"UNDISC_TEST_SEED={seed}\n{done.stderr}"
+    assert done.returncode == 0, f"TEST_SEED={seed}\n{done.stderr}"
     runs = [line.split() for line in done.stdout.splitlines()]
     assert len(runs) == 50
     for _ended, catalog, keyring, copies, *after in runs:
