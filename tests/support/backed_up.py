@@ -72,7 +72,7 @@ class BackedUp:
                 node.receiving.store(samples.BytesSource(one.file), "dicom:CT1")
                 for one in make_study(number, sizes, seed=seed).instances
             ]
-            node.settling.settle(outcomes[0].study, "")
+            node.admin.settling.settle(outcomes[0].study, "")
         return outcomes[0].study
 
     def delete(self, study: bytes) -> None:

@@ -92,5 +92,5 @@ def fill(home: StoredHome, sizes: Sequence[Sequence[int]], *, settle: bool = Tru
         for number, lengths in enumerate(sizes):
             studies.append(home.store(node, make_study(number, lengths)))
             if settle:
-                node.settling.settle(studies[-1], "")
+                node.admin.settling.settle(studies[-1], "")
     return studies

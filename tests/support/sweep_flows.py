@@ -196,7 +196,7 @@ def _is_corrected(node: Node, facts: Facts, said: set[str]) -> None:
 
 
 def _settle(node: Node, facts: Facts, ack: Ack) -> None:
-    node.settling.settle(_known(node, _made()).id, ACTOR)
+    node.admin.settling.settle(_known(node, _made()).id, ACTOR)
     ack("settled")
 
 
@@ -206,7 +206,7 @@ def _is_settled(node: Node, facts: Facts, said: set[str]) -> None:
     assert study.settled_ms or "settled" not in said
     assert bool(study.settled_ms) == bool(_events(node, "study.settled"))
     assert _held(node, made) == made.hashes()
-    node.settling.settle(study.id, ACTOR)
+    node.admin.settling.settle(study.id, ACTOR)
     _store(node, _made(), 2)
     assert _held(node, _made()) == _made().hashes()
 

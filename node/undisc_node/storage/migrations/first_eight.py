@@ -1,16 +1,10 @@
-"""The tables of the catalog, as numbered steps.
-
-A step that was released is never edited: a change is a new step. Tables are STRICT and checked, and
-triggers hold what no code path may undo: a revocation stays, what a grant or share says stays, the
-log only grows. So a slip in Python ends in an error, not in a revived capability.
-"""
+"""Steps 1 to 8: studies, permissions, peers, fetches, the log, restored mode."""
 
 from __future__ import annotations
 
 from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
 
-CATALOG = Migrations("undisc-catalog")
+from undisc_node.storage.migrations.steps import CATALOG
 
 
 @CATALOG()

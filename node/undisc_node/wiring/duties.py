@@ -1,0 +1,44 @@
+"""What a node does by itself while it runs: each duty again and again, in a worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from undisc_node.services.errors import ServiceError
+
+log = logging.getLogger("undisc.node")
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Work that comes back.
+
+    Attributes:
+        name: What it is, as a line of log says it.
+        seconds: Pause before the first round and after each.
+        do: One round; synchronous; may raise `ServiceError`.
+    """
+
+    name: str
+    seconds: float
+    do: Callable[[], object]
+
+
+async def perform(duty: Duty, ended: asyncio.Event) -> None:
+    """Do the rounds of a duty until the end."""
+    while not ended.is_set():
+        try:
+            await asyncio.wait_for(ended.wait(), duty.seconds)
+        except TimeoutError:
+            await asyncio.to_thread(_round, duty)
+
+
+def _round(duty: Duty) -> None:
+    try:
+        duty.do()
+    except ServiceError as problem:
+        # The next round tries again; a full disk must not end the node.
+        log.warning("%s failed: %s", duty.name, problem.reason)

@@ -1,0 +1,56 @@
+"""A node that is built, its doors still closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from undisc_node.clocks import SystemClock
+from undisc_node.config import Settings
+from undisc_node.services.auditing import Journal
+from undisc_node.services.fetching import Fetching
+from undisc_node.services.meters import MeteredReceiving
+from undisc_node.services.recalling import Recalling
+from undisc_node.services.restoring import Restoring
+from undisc_node.storage.catalog import SqliteCatalog
+from undisc_node.storage.packs.store import PackStore
+from undisc_node.web.internal import InternalUses
+from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_node.wiring.duties import Duty
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that is built, with its doors still closed.
+
+    Attributes:
+        settings: What it was built from.
+        public: Use cases of the public listener.
+        admin: Use cases of the admin socket.
+        receiving: Takes images in.
+        inside: What the internal listener calls.
+        fetching: Brings studies.
+        restoring: Knows whether the node came back from a copy.
+        duties: What it does by itself while it runs.
+        recalling: Asks peers what they remember of this node, after it came back from a backup.
+        status: Sums the node up.
+        listeners: Filled in when the doors are open.
+        catalog: Rows.
+        packs: Bytes.
+        journal: The log.
+        clock: Time.
+    """
+
+    settings: Settings
+    public: PublicUses
+    admin: AdminUses
+    receiving: MeteredReceiving
+    inside: InternalUses
+    fetching: Fetching
+    restoring: Restoring
+    duties: tuple[Duty, ...]
+    recalling: Recalling
+    listeners: dict[str, str]
+    catalog: SqliteCatalog
+    packs: PackStore
+    journal: Journal
+    clock: SystemClock

@@ -1,0 +1,150 @@
+"""Runs a node: opens its doors, does its duties, and ends in good order.
+
+Start order matters: rows first, then leftovers of a crash are swept, then doors open, and only then
+interrupted fetches go on. The end is the reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from undisc_node import logs
+from undisc_node.clocks import SystemClock, SystemEntropy
+from undisc_node.config import Settings
+from undisc_node.dicom.port import DicomPort
+from undisc_node.services import auditing
+from undisc_node.services.errors import ServiceError
+from undisc_node.services.sweeping import sweep
+from undisc_node.storage import home as homes
+from undisc_node.storage import upgrade
+from undisc_node.storage.backup.staging import sweep_working_folders
+from undisc_node.web import request_ids
+from undisc_node.web.listeners import Doors, listening
+from undisc_node.wiring.building import build
+from undisc_node.wiring.duties import perform
+from undisc_node.wiring.node import Node
+
+log = logging.getLogger("undisc.node")
+
+
+async def run(node: Node) -> None:
+    """Open the doors and work until SIGTERM or SIGINT.
+
+    Raises:
+        ServiceError: A port is in use, or another node runs on this home.
+    """
+    settings, loop = node.settings, asyncio.get_running_loop()
+    loop.set_exception_handler(logs.of_loop)
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    swept = await asyncio.to_thread(sweep, node.catalog, node.packs)
+    await asyncio.to_thread(sweep_working_folders, settings.home / "staging")
+    if swept:
+        log.info("erased %d packs that a crash left unfinished", swept)
+    doors = Doors(
+        public=(settings.public_host, settings.public_port),
+        internal=(settings.internal_host, settings.internal_port),
+        admin=settings.home / "admin.sock",
+        staging=settings.home / "staging",
+        hosts=frozenset(settings.internal_names),
+    )
+    port = DicomPort(
+        host=settings.dicom_host,
+        port=settings.dicom_port,
+        ae_title=settings.dicom_ae_title,
+        senders=settings.dicom_senders,
+        store=node.receiving.store,
+    )
+    async with listening(
+        doors,
+        public=node.public,
+        admin=node.admin,
+        inside=node.inside,
+        entropy=SystemEntropy(),
+    ) as opened:
+        await asyncio.to_thread(port.start)
+        try:
+            _log_event(node, "node.started")
+            node.listeners["public"] = _address(*opened.public)
+            node.listeners["internal"] = _address(*opened.internal)
+            node.listeners["dicom"] = _address(*port.address)
+            node.fetching.resume_all()
+            _announce(node)
+            asking = asyncio.create_task(asyncio.to_thread(_recall, node))
+            await _work(node, ended)
+            await asking
+        finally:
+            await asyncio.to_thread(port.stop)
+            _log_event(node, "node.stopped")
+
+
+def _recall(node: Node) -> None:
+    """Ask the peers once after a return from a copy: they know what this node forgot."""
+    try:
+        back = node.restoring.latest()
+        if back is None or back.confirmed_ms is not None:
+            return
+        if not any(one.at_ms >= back.since_ms for one in node.recalling.recalled()):
+            node.recalling.recall_all()
+    except ServiceError as problem:
+        log.warning("peers could not be asked what they remember: %s", problem.reason)
+
+
+def _log_event(node: Node, kind: str) -> None:
+    with node.catalog.change() as records:
+        node.journal.note(records, kind, who=auditing.user("undisc-node"))
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _announce(node: Node) -> None:
+    log.info("the node is ready", extra={"fields": dict(node.listeners)})
+    if node.settings.log_format == "json":
+        return  # whoever collects both outputs gets JSON only
+    print(f"undisc node '{node.settings.name}' is ready")  # noqa: T201 - for whoever started it
+    for name, address in node.listeners.items():
+        print(f"  {name:<9} {address}")  # noqa: T201
+    print(f"  admin     {node.settings.home / 'admin.sock'}", flush=True)  # noqa: T201
+
+
+async def _work(node: Node, ended: asyncio.Event) -> None:
+    """Do what a node does by itself, until the end."""
+    async with asyncio.TaskGroup() as group:
+        for duty in node.duties:
+            group.create_task(perform(duty, ended))
+
+
+def serve(settings: Settings) -> None:
+    """Run a node until it is told to stop.
+
+    Raises:
+        ServiceError: It cannot be built or opened.
+    """
+    logs.start(
+        sys.stderr,
+        form=settings.log_format,
+        level=settings.log_level,
+        requests=settings.log_requests,
+        request_id=request_ids.current,
+    )
+    with homes.holding_home(settings.home):
+        _upgrade(settings)
+        with build(settings) as node:
+            asyncio.run(run(node))
+
+
+def _upgrade(settings: Settings) -> None:
+    done = upgrade.bring_up_to_date(settings.home, now=SystemClock().now_ms() / 1000)
+    if done is not None:
+        log.info(
+            "upgraded the databases from %s to %s; as they were before: %s",
+            done.before,
+            done.after,
+            done.copy,
+        )
