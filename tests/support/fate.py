@@ -69,9 +69,9 @@ class FatefulCatalog(_Around):
     """A catalog whose changes may not come through."""
 
     @contextmanager
-    def change(self) -> Iterator[Any]:
+    def change(self, *, vital: bool = False) -> Iterator[Any]:
         """Open a change."""
-        with self._inner.change() as records:
+        with self._inner.change(vital=vital) as records:
             yield records
             self._fate.step("before commit")
         self._fate.step("after commit")

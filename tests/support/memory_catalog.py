@@ -431,7 +431,7 @@ class MemoryCatalog:
         self._writer_thread: int | None = None
 
     @contextmanager
-    def change(self) -> Iterator[MemoryRecords]:
+    def change(self, *, vital: bool = False) -> Iterator[MemoryRecords]:
         """Open a change: kept when the block ends, undone when it raises. One at a time."""
         if self._writer_thread == threading.get_ident():
             raise RuntimeError("a change cannot be opened inside a change")

@@ -214,7 +214,7 @@ class Peering:
             NotFound: No such peer.
             Conflict: It was revoked, which is final.
         """
-        with self._catalog.change() as records:
+        with self._catalog.change(vital=True) as records:
             peer = records.peers.get(peer_id)
             if peer is None:
                 raise NotFound("no such peer")

@@ -35,7 +35,7 @@ class Revoking:
             NotFound: No such grant.
         """
         now_ms = self._clock.now_ms()
-        with self._catalog.change() as records:
+        with self._catalog.change(vital=True) as records:
             grant = records.grants.get(grant_id)
             if grant is None:
                 raise NotFound("no such grant")
@@ -52,7 +52,7 @@ class Revoking:
             NotFound: No such share.
         """
         now_ms = self._clock.now_ms()
-        with self._catalog.change() as records:
+        with self._catalog.change(vital=True) as records:
             share = records.shares.get(share_id)
             if share is None:
                 raise NotFound("no such share")

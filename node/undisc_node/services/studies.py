@@ -160,7 +160,7 @@ class Studies:
                 f"a reason of 1 to {MAX_REASON} characters is needed",
                 hint="say why, for the log: --reason TEXT",
             )
-        with self._catalog.change() as records:
+        with self._catalog.change(vital=True) as records:
             study = records.studies.get(study_id)
             if study is None:
                 raise NotFound("no such study")
@@ -252,7 +252,7 @@ class Studies:
             why: The reason, for the log.
         """
         with self._writing:
-            with self._catalog.change() as records:
+            with self._catalog.change(vital=True) as records:
                 study = records.studies.get(study_id)
                 if study is None or not condition(records, study):
                     return False

@@ -96,8 +96,11 @@ class SqliteCatalog:
             records.log.found(entropy.random(16))
 
     @contextmanager
-    def change(self) -> Iterator[CatalogRecords]:
+    def change(self, *, vital: bool = False) -> Iterator[CatalogRecords]:
         """Open a change: durable when the block ends, undone when it raises. One at a time.
+
+        Args:
+            vital: It must succeed on a full disk too: the ballast gives way for it.
 
         Raises:
             Conflict: A rule of the tables forbids the change.
@@ -108,7 +111,7 @@ class SqliteCatalog:
             raise RuntimeError("a change cannot be opened inside a change")
         with self._writing:
             self._writer_thread = threading.get_ident()
-            if self._ballast is not None:
+            if vital and self._ballast is not None:
                 self._ballast.give_way()
             try:
                 with self._transaction(self._writer, "BEGIN IMMEDIATE", writable=True) as records:

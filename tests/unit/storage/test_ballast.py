@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from undisc_node.clocks import SystemEntropy
 from undisc_node.storage.ballast import Ballast
+from undisc_node.storage.catalog import SqliteCatalog
 
 MIB = 2**20
 
@@ -42,3 +44,20 @@ def test_it_gives_way_only_when_almost_nothing_is_left(ballast, tmp_path):
     ballast.give_way()
     ballast.give_way()
     assert not (tmp_path / "ballast").exists()
+
+
+def test_only_a_vital_change_makes_it_give_way(ballast, tmp_path):
+    """What the node does by itself each second must not spend the room of a revocation."""
+    catalog = SqliteCatalog(
+        tmp_path / "catalog.sqlite3", entropy=SystemEntropy(), ballast=ballast, create=True
+    )
+    ballast.free = 50 * MIB
+    ballast.put_back(reserve=0)
+    ballast.free = 0
+    with catalog.change() as records:
+        records.tickets.forget_expired(1)
+    assert (tmp_path / "ballast").exists()
+    with catalog.change(vital=True) as records:
+        records.tickets.drop_all(1)
+    assert not (tmp_path / "ballast").exists()
+    catalog.close()

@@ -387,8 +387,12 @@ class Records(Protocol):
 class Catalog(Protocol):
     """The node's records, changed all or nothing."""
 
-    def change(self) -> AbstractContextManager[Records]:
-        """Open a change: durable when the block ends, undone when it raises. One at a time."""
+    def change(self, *, vital: bool = False) -> AbstractContextManager[Records]:
+        """Open a change: durable when the block ends, undone when it raises. One at a time.
+
+        Args:
+            vital: It stops or erases something, so it may use the room put aside for a full disk.
+        """
 
     def look(self) -> AbstractContextManager[Records]:
         """Open a consistent view for reading; calling anything that writes is an error."""

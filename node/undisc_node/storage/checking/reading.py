@@ -89,7 +89,7 @@ class CatalogView:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
 
-    def change(self) -> AbstractContextManager[CatalogRecords]:
+    def change(self, *, vital: bool = False) -> AbstractContextManager[CatalogRecords]:  # noqa: ARG002 - the port asks for it
         """Refuse: a check changes nothing."""
         raise RuntimeError("a check changes nothing")
 
