@@ -71,6 +71,9 @@ from undisc_node.services.ports.records import (
 from undisc_node.services.ports.records import (
     WitnessedRecords as WitnessedRecords,
 )
+from undisc_node.services.ports.work import (
+    LimitedWork as LimitedWork,
+)
 from undisc_node.services.ports.world import (
     Clock as Clock,
 )
