@@ -11,6 +11,7 @@ from undisc_admin.commands.fetches import fetch, fetches
 from undisc_admin.commands.grants import grants
 from undisc_admin.commands.log import log
 from undisc_admin.commands.peers import peers
+from undisc_admin.commands.queue import queue
 from undisc_admin.commands.restored import restored
 from undisc_admin.commands.shares import shares
 from undisc_admin.commands.status import status
@@ -64,5 +65,5 @@ def main(context: click.Context, home: Path | None, socket: Path | None) -> None
     session.home, session.socket = home, socket
 
 
-for _command in (status, studies, peers, grants, shares, fetch, fetches, log, restored):
+for _command in (status, studies, peers, grants, shares, fetch, fetches, queue, log, restored):
     main.add_command(_command)

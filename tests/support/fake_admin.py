@@ -179,6 +179,22 @@ RESTORED: dict[str, Any] = {
         }
     ],
 }
+QUEUE_ROW: dict[str, Any] = {
+    "id": "4e5f6a7b" + "0" * 24,
+    "kind": "patient-merge",
+    "study": STUDY_ID,
+    "facts": [
+        {"name": "patient id", "here": "P-1", "there": "P-9"},
+        {"name": "name", "here": "Doe^Jane", "there": "Doe^Jane"},
+    ],
+    "since": "2026-11-24T06:30:00Z",
+    "done": None,
+    "outcome": "",
+}
+QUEUE_DECISIONS: list[dict[str, Any]] = [
+    {"decision": "apply", "text": "take over the identity as it came", "value": None},
+    {"decision": "keep", "text": "keep the identity as it is here", "value": None},
+]
 EVENT: dict[str, Any] = {
     "number": 7,
     "at": "2026-11-24T05:40:00Z",
@@ -329,6 +345,14 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
             return {"recalled": RESTORED["recalled"]}
         case ["POST", "restored", "confirm"]:
             return {"kept": 2, "revoked": 0}
+        case ["GET", "queue"]:
+            return {"queue": [QUEUE_ROW]}
+        case ["GET", "queue", _]:
+            return {"row": QUEUE_ROW, "decisions": QUEUE_DECISIONS}
+        case ["POST", "queue", _, "resolve"]:
+            return {
+                "row": {**QUEUE_ROW, "done": "2026-11-24T08:00:00Z", "outcome": "kept as it was"}
+            }
         case ["GET", "log"]:
             return {"events": [EVENT]}
         case ["POST", "log", "verify"]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+from support.memory_department import Queue
 from support.memory_figures import Figures
 from support.memory_tables import Part, Tables
 from undisc_node.services.errors import Conflict, NotFound
@@ -415,6 +416,7 @@ class MemoryRecords:
         self.restored = _Restored(tables, writable=writable)
         self.witnessed = _Witnessed(tables, writable=writable)
         self.figures = Figures(tables, writable=writable)
+        self.queue = Queue(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

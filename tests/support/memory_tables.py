@@ -19,6 +19,7 @@ from undisc_node.services.model import (
     Ticket,
     Tombstone,
 )
+from undisc_node.services.queue_rows import QueueRow
 from undisc_protocol.log import Frontier
 from undisc_protocol.tree import Checkpoint
 
@@ -42,6 +43,7 @@ class Tables:
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     restored: list[Restored] = field(default_factory=list)
     suspended: set[bytes] = field(default_factory=set)
+    queue: dict[bytes, QueueRow] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
 

@@ -35,6 +35,7 @@ from undisc_node.services.model import Basis, Fetch, Study
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import SCOPES, Peering
 from undisc_node.services.ports import Catalog, PeerNetwork, Reply, Source
+from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving, StoreOutcome
@@ -175,6 +176,7 @@ class Practice:
             world=self.world, peering=self.peering, journal=journal, stop=self.stopping
         )
         self.auditing = Auditing(catalog=catalog)
+        self.queueing = Queueing(**decided, entropy=entropy)
         self.status = Status(
             catalog=catalog,
             packs=packs,

@@ -75,6 +75,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "fetch.done": "A fetched study is complete, checked and stored here.",
     "fetch.failed": "A fetch ended for good; detail has the code.",
     "receipt.taken": "Another node confirmed, signed, what it stored.",
+    "queue.added": "Something waits for a person to decide.",
+    "queue.resolved": "It was decided, or came right by itself.",
 }
 _EVENT_IDS: Final[Mapping[str, str]] = {
     "110100": "Application Activity",
@@ -83,6 +85,7 @@ _EVENT_IDS: Final[Mapping[str, str]] = {
     "110104": "DICOM Instances Transferred",
     "110105": "DICOM Study Deleted",
     "110106": "Export",
+    "110110": "Patient Record",
     "110113": "Security Alert",
 }
 _ACTIONS: Final = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "execute"}

@@ -58,6 +58,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "fetch.done": ("110104", "C"),
     "fetch.failed": ("110104", "C"),
     "receipt.taken": ("110104", "R"),
+    "queue.added": ("110110", "C"),
+    "queue.resolved": ("110110", "U"),
 }
 """Every event this node writes."""
 

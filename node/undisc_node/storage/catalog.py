@@ -25,6 +25,7 @@ from undisc_node.storage.grants import GrantTable
 from undisc_node.storage.log import LogTable
 from undisc_node.storage.migrations import CATALOG
 from undisc_node.storage.peers import PeerTable
+from undisc_node.storage.queue import QueueTable
 from undisc_node.storage.restored import RestoredTable
 from undisc_node.storage.session import Session
 from undisc_node.storage.shares import ShareTable
@@ -49,6 +50,7 @@ class CatalogRecords:
     restored: RestoredTable
     witnessed: WitnessedTable
     figures: FigureTable
+    queue: QueueTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -64,6 +66,7 @@ class CatalogRecords:
             restored=RestoredTable(session),
             witnessed=WitnessedTable(session),
             figures=FigureTable(session),
+            queue=QueueTable(session),
         )
 
 

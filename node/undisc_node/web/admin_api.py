@@ -11,6 +11,7 @@ from undisc_node.web import (
     admin_grants,
     admin_log,
     admin_peers,
+    admin_queue,
     admin_restored,
     admin_studies,
 )
@@ -28,6 +29,7 @@ ROUTES: Final = (
     *admin_peers.ROUTES,
     *admin_grants.ROUTES,
     *admin_fetches.ROUTES,
+    *admin_queue.ROUTES,
     *admin_log.ROUTES,
     *admin_restored.ROUTES,
 )

@@ -6,7 +6,7 @@ All of them are synchronous and run in worker threads; they raise `ServiceError`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -26,6 +26,8 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Clock, Reply, Source
+from undisc_node.services.queue_rows import QueueRow
+from undisc_node.services.queueing import Decision
 from undisc_node.services.receiving import StoreOutcome
 from undisc_node.services.restoring import Confirmed, Suspended
 from undisc_node.services.retention import Leaving
@@ -339,6 +341,24 @@ class Restores(Protocol):
         """Keep these, or all; revoke the rest."""
 
 
+class Queues(Protocol):
+    """Keeps what waits for a person."""
+
+    def list(
+        self, kind: str = "", *, done: bool = False, limit: int = 100, offset: int = 0
+    ) -> Sequence[QueueRow]:
+        """List what waits, oldest first, or what was decided, newest first."""
+
+    def find(self, prefix: str) -> QueueRow:
+        """Find by a prefix of the id."""
+
+    def decisions(self, row: QueueRow) -> Mapping[str, Decision]:
+        """Name what may be done about a row."""
+
+    def resolve(self, row_id: bytes, decision: str, value: str, actor: str) -> QueueRow:
+        """Carry out a decision."""
+
+
 class AsksPeers(Protocol):
     """Asks peers what they remember of this node."""
 
@@ -366,4 +386,5 @@ class AdminUses:
     auditing: Audits
     restoring: Restores
     recalling: AsksPeers
+    queueing: Queues
     clock: Clock

@@ -22,6 +22,7 @@ from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.meters import MeteredReceiving, Meters
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
+from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving
@@ -203,6 +204,7 @@ def build(settings: Settings) -> Iterator[Node]:
         revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
         restoring=restoring,
         recalling=recalling,
+        queueing=Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy),
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
         clock=clock,

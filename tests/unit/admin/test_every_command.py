@@ -79,6 +79,18 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["fetches", "list"], {"fetches": [fake.FETCH_ROW]}),
         (["fetches", "show", "77ab"], {"fetch": fake.FETCH_ROW}),
         (["fetches", "resume", "77ab"], {"fetch": fake.FETCH_ROW}),
+        (["queue", "list"], {"queue": [fake.QUEUE_ROW]}),
+        (["queue", "show", "4e5f"], {"row": fake.QUEUE_ROW, "decisions": fake.QUEUE_DECISIONS}),
+        (
+            ["queue", "resolve", "4e5f", "keep", "--yes"],
+            {
+                "row": {
+                    **fake.QUEUE_ROW,
+                    "done": "2026-11-24T08:00:00Z",
+                    "outcome": "kept as it was",
+                }
+            },
+        ),
         (["log", "list"], {"events": [fake.EVENT]}),
         (
             ["log", "verify"],
@@ -102,6 +114,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("grants", ["grants", "list"], {"grants": []}),
         ("shares", ["shares", "list"], {"shares": []}),
         ("fetches", ["fetches", "list"], {"fetches": []}),
+        ("queue", ["queue", "list"], {"queue": []}),
     ],
 )
 def test_an_empty_list_prints_no_table_and_says_what_to_do_next(
@@ -246,6 +259,7 @@ def test_a_wrong_command_line_is_exit_code_2_with_a_hint(undisc, arguments, sent
         ["peers", "revoke", "91c4"],
         ["grants", "revoke", "8d10"],
         ["restored", "confirm"],
+        ["queue", "resolve", "4e5f", "apply"],
         ["shares", "revoke", "5b77"],
         ["peers", "add", "https://riverside.example"],
         ["peers", "trust", "91c4"],

@@ -5,6 +5,9 @@ implementation of each, and `tests/contract` runs one suite on both. Ports are s
 cases run in worker threads, and the web layer keeps the event loop free.
 """
 
+from undisc_node.services.ports.department import (
+    QueueRecords as QueueRecords,
+)
 from undisc_node.services.ports.packs import (
     Draft as Draft,
 )

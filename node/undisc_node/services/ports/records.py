@@ -23,6 +23,7 @@ from undisc_node.services.model import (
     Ticket,
     Tombstone,
 )
+from undisc_node.services.ports.department import QueueRecords
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier
 from undisc_protocol.tree import Checkpoint
@@ -382,6 +383,10 @@ class Records(Protocol):
     @property
     def figures(self) -> FigureRecords:
         """Counts over all tables."""
+
+    @property
+    def queue(self) -> QueueRecords:
+        """What waits for a person."""
 
 
 class Catalog(Protocol):

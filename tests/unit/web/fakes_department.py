@@ -1,0 +1,36 @@
+"""What the listeners need of orders, reports and the queue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from undisc_node.services.errors import NotFound
+from undisc_node.services.queue_rows import Fact, QueueRow
+from undisc_node.services.queueing import Decision
+
+NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
+
+ROW = QueueRow(
+    id=b"q" * 16,
+    kind="patient-merge",
+    study=bytes(range(16)),
+    subject="1",
+    facts=(Fact("patient id", "4711", "4712"), Fact("source", "RIS")),
+    at_ms=NOW_MS,
+)
+
+
+class FakeQueueing:
+    def list(self, kind="", *, done=False, limit=100, offset=0):
+        return [] if kind == "other" else [ROW][offset:limit]
+
+    def find(self, prefix):
+        if not ROW.id.hex().startswith(prefix):
+            raise NotFound("no row of the queue has that id")
+        return ROW
+
+    def decisions(self, row):
+        return {"apply": Decision("take it over"), "attach": Decision("attach it", "STUDY")}
+
+    def resolve(self, row_id, decision, value, actor):
+        return replace(ROW, done_ms=NOW_MS, outcome=f"{decision} {value} by {actor}")
