@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test check bench bench-quick fuzz lock vectors reference torture clean
+.PHONY: help demo test check bench bench-quick fuzz lock vectors reference torture soak clean
 
 help:
 	@echo "make demo          let a study cross between two nodes on this machine"
@@ -12,6 +12,7 @@ help:
 	@echo "make test          everything that decides a merge"
 	@echo "make check         only the quick checks: style, types, walls, vectors"
 	@echo "make torture       kill nodes and cut their power: KILLS=1000 CUTS=300 SWEEP=1 PASSES=20 SEED=... SUMMARY=torture.json"
+	@echo "make soak          let two nodes work for MINUTES=15, and see that nothing grows: SEED=... SUMMARY=soak.json"
 	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
 	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl SLICES= ROUNDS= JSON="
 	@echo "make fuzz          send bytes from nowhere through every decoder, for SECONDS=60 (JOBS, TARGET, INPUT)"
@@ -72,6 +73,10 @@ torture: $(VENV)/.dev
 	PYTHONPATH=tests nice $(BIN)/python -m support.torture --kills $(or $(KILLS),1000) --cuts $(or $(CUTS),300) \
 		--sweep $(or $(SWEEP),1) --passes $(or $(PASSES),20) \
 		$(if $(SEED),--seed $(SEED)) --summary $(or $(SUMMARY),torture.json)
+
+soak: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m support.soak --minutes $(or $(MINUTES),15) \
+		$(if $(SEED),--seed $(SEED)) --summary $(or $(SUMMARY),soak.json)
 
 reference: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m support.reference
