@@ -29,6 +29,27 @@ def test_an_object_comes_back_byte_for_byte(packs, size):
     assert b"".join(packs.read(pack, stored[0])) == content(size)
 
 
+def test_a_chunk_is_read_without_those_before_it(packs):
+    """Each of several chunks by itself; beyond the last there is none."""
+    plain = content(2 * limits.CHUNK + 7)
+    pack, (stored,) = packs.append(packs.create(samples.study_header()), [samples.draft(plain)])
+    assert packs.read_chunk(pack, stored, 2) == plain[2 * limits.CHUNK :]
+    assert packs.read_chunk(pack, stored, 1) == plain[limits.CHUNK : 2 * limits.CHUNK]
+    for number in (-1, 3):
+        with pytest.raises(Damaged):
+            packs.read_chunk(pack, stored, number)
+
+
+def test_a_chunk_that_does_not_authenticate_is_not_handed_out(packs):
+    """Under another key nothing opens, whichever chunk is asked for."""
+    plain = content(limits.CHUNK + 9)
+    pack, (stored,) = packs.append(packs.create(samples.study_header()), [samples.draft(plain)])
+    other = replace(stored, header=replace(stored.header, key=bytes(32)))
+    for number in range(2):
+        with pytest.raises(Damaged):
+            packs.read_chunk(pack, other, number)
+
+
 def test_what_is_said_about_an_object_is_kept(packs):
     """Header fields come from the draft; ids and keys are new for each object."""
     drafts = [

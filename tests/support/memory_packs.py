@@ -94,6 +94,16 @@ class MemoryPacks:
         except Tampered as fault:
             raise Damaged(str(fault)) from fault
 
+    def read_chunk(self, pack: Pack, stored: Stored, number: int) -> bytes:
+        """Return one chunk of an object's original bytes."""
+        if not 0 <= number < stored.header.chunks:
+            raise Damaged("an object has no chunk of this number")
+        content = self._file(pack.id).content
+        try:
+            return _opened_chunk(content, stored, ObjectCipher(*_secret(stored)), number)
+        except Tampered as fault:
+            raise Damaged(str(fault)) from fault
+
     def seal_index(self, pack: Pack) -> Pack:
         """Take up the room of an index."""
         file = self._file(pack.id)
@@ -315,19 +325,28 @@ def _sealed(header: ObjectHeader, content: bytes) -> bytes:
 
 def _opened(content: bytearray, stored: Stored, *, with_hash: bool = True) -> Iterator[bytes]:
     header = stored.header
-    cipher, hasher = ObjectCipher(header.key, header.id), ObjectHash()
+    cipher, hasher = ObjectCipher(*_secret(stored)), ObjectHash()
     for number in range(header.chunks):
-        span = chunk_span(header.size, number)
-        start = stored.extent_at + span.offset
-        plain = bytearray(span.length - limits.TAG)
-        last = number == header.chunks - 1
-        cipher.open_into(
-            number, memoryview(content)[start : start + span.length], memoryview(plain), last=last
-        )
+        plain = _opened_chunk(content, stored, cipher, number)
         hasher.update(plain)
+        last = number == header.chunks - 1
         if last and with_hash and hasher.digest() != header.hash:
             raise Tampered("the hash of an object is wrong")
-        yield bytes(plain)
+        yield plain
+
+
+def _secret(stored: Stored) -> tuple[bytes, bytes]:
+    return stored.header.key, stored.header.id
+
+
+def _opened_chunk(content: bytearray, stored: Stored, cipher: ObjectCipher, number: int) -> bytes:
+    span = chunk_span(stored.header.size, number)
+    start = stored.extent_at + span.offset
+    plain = bytearray(span.length - limits.TAG)
+    last = number == stored.header.chunks - 1
+    sealed = memoryview(content)[start : start + span.length]
+    cipher.open_into(number, sealed, memoryview(plain), last=last)
+    return bytes(plain)
 
 
 def stream_of(content: bytes) -> ReadInto:

@@ -159,6 +159,20 @@ class Packs(Protocol):
             Damaged: A chunk does not authenticate, or the hash of the whole is wrong.
         """
 
+    def read_chunk(self, pack: Pack, stored: Stored, number: int) -> bytes:
+        """Return one chunk of an object's original bytes, of at most `limits.CHUNK`.
+
+        It authenticates by itself; the hash of the whole was checked when the object was stored.
+
+        Args:
+            pack: Where the object lies.
+            stored: The object.
+            number: Which chunk, from 0.
+
+        Raises:
+            Damaged: The chunk does not authenticate, or the object has no such chunk.
+        """
+
     def seal_index(self, pack: Pack) -> Pack:
         """Write the index of all objects at the end; durable on return."""
 

@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from undisc_node.services.errors import Invalid, NotFound
+from undisc_node.services.errors import Damaged, Invalid, NotFound
 from undisc_node.services.model import Pack, PackRole
 from undisc_node.services.ports import Draft, Entropy, Stored
 from undisc_node.storage.faults import disk_faults
 from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.appending import Appender
 from undisc_node.storage.packs.buffers import BufferPool
-from undisc_node.storage.packs.chunking import read_object
+from undisc_node.storage.packs.chunking import cipher_of, read_chunk, read_object
 from undisc_node.storage.packs.entries import Entries, EntryCache
 from undisc_node.storage.packs.files import PackFiles, open_stream, opened, write_at
 from undisc_node.storage.packs.incoming import StagedPack
@@ -138,6 +138,24 @@ class PackStore:
         entry = IndexEntry(0, stored.extent_at, stored.header)
         with opened(path) as descriptor, damage(pack.id), disk_faults(path):
             yield from read_object(descriptor, entry, self._pool)
+
+    def read_chunk(self, pack: Pack, stored: Stored, number: int) -> bytes:
+        """Return one chunk of an object's original bytes; the hash of the whole is not looked at.
+
+        Raises:
+            Damaged: It does not authenticate, or the object has no such chunk.
+        """
+        path = self._files.published(pack.id)
+        entry = IndexEntry(0, stored.extent_at, stored.header)
+        if not 0 <= number < stored.header.chunks:
+            raise Damaged("an object has no chunk of this number")
+        with (
+            opened(path) as descriptor,
+            damage(pack.id),
+            disk_faults(path),
+            self._pool.borrow() as buffers,
+        ):
+            return bytes(read_chunk(descriptor, entry, cipher_of(stored.header), number, buffers))
 
     def seal_index(self, pack: Pack) -> Pack:
         """Write the index of all objects behind the committed length; durable on return.
