@@ -20,7 +20,7 @@ MAX_INFLATED: Final = (
     4 * 2**20
 )  # bytes inflated to reach Instance Number; real headers stay < 1 MiB
 
-_DEFLATED = frozenset(
+DEFLATED = frozenset(
     (
         "1.2.840.10008.1.2.1.99",  # Deflated Explicit VR Little Endian
         "1.2.840.10008.1.2.4.95",  # JPIP Referenced Deflate
@@ -94,7 +94,7 @@ class FactReader:
 
 def _read_values(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
     """Collect the wanted values from the data set at which the stream stands."""
-    if syntax not in _DEFLATED:
+    if syntax not in DEFLATED:
         return _scan(stream, size, syntax)
     head, complete = _inflate(stream)
     try:

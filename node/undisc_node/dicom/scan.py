@@ -30,7 +30,7 @@ _ITEM = 0xFFFEE000
 _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _LONG_FORM = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN"))
-_LONG = _LONG_FORM | {b"UR", b"UT", b"UV"}
+LONG = _LONG_FORM | {b"UR", b"UT", b"UV"}
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 
 
@@ -128,7 +128,7 @@ class Scanner:
             return _Header(tag, b"", self._tag_and_length.unpack(start)[2])
         if representation in _SHORT:
             return _Header(tag, representation, length)
-        if representation not in _LONG and not is_representation(representation):
+        if representation not in LONG and not is_representation(representation):
             _refuse_encoding()
         # PS3.5 §7.1.2: also every value representation still to be defined has the long form.
         return _Header(tag, representation, self._long.unpack(self._read(4))[0])
@@ -183,6 +183,11 @@ class Scanner:
 def is_representation(data: bytes) -> bool:
     """Tell whether two bytes look like a value representation: two capital letters."""
     return data.isalpha() and data.isupper()
+
+
+def is_short(representation: bytes) -> bool:
+    """Tell whether an element of this value representation has a length of two bytes."""
+    return representation in _SHORT
 
 
 def _refuse_encoding() -> NoReturn:

@@ -23,6 +23,7 @@ _NAME_DELIMITERS = re.compile(
 )  # each returns to the first set (PS3.5 §6.1.2.5.3)
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _UNSEEN = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, surrogates, line separators
+_LINES = frozenset("\r\n\f\t")  # what a text of several lines may have (PS3.5 §6.1.3)
 # Direction overrides let one name look like another; they carry no meaning in a DICOM value.
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -43,11 +44,26 @@ def decode(value: bytes, sets: tuple[str, ...]) -> str:
     Returns:
         At most `MAX_TEXT` characters without control characters and surrounding space.
     """
+    return clean(decode_whole(value, sets))
+
+
+def decode_whole(value: bytes, sets: tuple[str, ...]) -> str:
+    """Decode a text value of any length, with all that is in it; `sets` as for `decode`."""
     if _ESCAPE in value:
-        text = "".join(_decode_fragment(part, sets) for part in _FRAGMENTS.findall(value))
-    else:
-        text = value.decode(sets[0], "replace")
-    return clean(text)
+        return "".join(_decode_fragment(part, sets) for part in _FRAGMENTS.findall(value))
+    return value.decode(sets[0], "replace")
+
+
+def visible(text: str) -> str:
+    """Drop the control characters and direction overrides of a text, but keep its lines."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        for character in text
+        if character in _LINES
+        or (unicodedata.category(character) not in _UNSEEN and character not in _OVERRIDES)
+    )
 
 
 def clean(text: str) -> str:
