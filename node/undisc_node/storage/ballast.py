@@ -39,10 +39,10 @@ class Ballast:
                 self._path.unlink()
                 log.warning("the disk is full: the node's ballast gave way, so that it can go on")
 
-    def put_back(self, reserve: int) -> None:
-        """Make the file again once there is room for it above a reserve in bytes."""
+    def put_back(self) -> None:
+        """Make the file again as soon as there is room for it: it comes before new images."""
         with suppress(OSError):
-            if self._path.exists() or self._free() < reserve + self._size + _LOW:
+            if self._path.exists() or self._free() < self._size + 2 * _LOW:
                 return
             descriptor = os.open(
                 self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600

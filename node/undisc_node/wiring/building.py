@@ -252,7 +252,7 @@ def build(settings: Settings) -> Iterator[Node]:
                 fetching=fetching,
                 retention=retention,
                 clock=clock,
-                put_back=lambda: ballast.put_back(settings.reserve_mib * _MIB),
+                put_back=ballast.put_back,
                 settle_ms=int(settings.settle_seconds * 1000),
             ).duties(),
             listeners=listeners,

@@ -26,7 +26,7 @@ def original(tmp_path_factory):
     fill(home, [[3000], [10, 2000, 0], [40_000, 1_060_000]])
     with home.node() as node:
         study = home.store(node, make_study(1, [10, 2000, 0, 77]))
-        node.settling.settle(study, "")
+        node.admin.settling.settle(study, "")
     return home
 
 

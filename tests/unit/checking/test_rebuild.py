@@ -25,7 +25,7 @@ def original(tmp_path_factory):
     with home.node() as node:
         settled = home.store(node, make_study(1, [900, 70_000, 0]))
         home.store(node, make_study(1, [950]))  # a correction
-        node.settling.settle(settled, "")
+        node.admin.settling.settle(settled, "")
         home.store(node, make_study(2, [5, 6]))  # still growing
         home.store(node, make_study(3, [100, 200]))
         home.store(node, make_study(3, [101]), sender="dicom:MR1")  # another sender: waits

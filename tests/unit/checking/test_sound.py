@@ -16,10 +16,10 @@ def test_studies_that_grew_settled_and_wait_are_sound(tmp_path):
     with home.node() as node:
         first = make_study(1, [900, 70_000, 0])
         study = home.store(node, first)
-        node.settling.settle(study, "")
+        node.admin.settling.settle(study, "")
         home.store(node, make_study(1, [900, 70_000, 0, 1_200_000], seed=0))
         home.store(node, make_study(1, [901]))  # a correction of the first instance
-        node.settling.settle(study, "")
+        node.admin.settling.settle(study, "")
         home.store(node, make_study(1, [902]), sender="dicom:MR1")  # another sender: it waits
         home.store(node, make_study(2, [5]))
     report = home.check(Subset())

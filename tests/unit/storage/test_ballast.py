@@ -25,19 +25,20 @@ def ballast(tmp_path):
     return OnADiskOf(tmp_path / "ballast", MIB)
 
 
-def test_it_is_made_when_there_is_room_above_the_reserve(ballast, tmp_path):
-    ballast.free = 50 * MIB
-    ballast.put_back(reserve=45 * MIB)
+def test_it_is_made_when_there_is_room_for_it(ballast, tmp_path):
+    ballast.free = 16 * MIB
+    ballast.put_back()
     assert not (tmp_path / "ballast").exists()
-    ballast.put_back(reserve=20 * MIB)
+    ballast.free = 17 * MIB
+    ballast.put_back()
     assert (tmp_path / "ballast").stat().st_blocks * 512 >= MIB
     assert (tmp_path / "ballast").stat().st_mode & 0o777 == 0o600
-    ballast.put_back(reserve=20 * MIB)
+    ballast.put_back()
 
 
 def test_it_gives_way_only_when_almost_nothing_is_left(ballast, tmp_path):
     ballast.free = 50 * MIB
-    ballast.put_back(reserve=0)
+    ballast.put_back()
     ballast.give_way()
     assert (tmp_path / "ballast").exists()
     ballast.free = 7 * MIB
@@ -52,7 +53,7 @@ def test_only_a_vital_change_makes_it_give_way(ballast, tmp_path):
         tmp_path / "catalog.sqlite3", entropy=SystemEntropy(), ballast=ballast, create=True
     )
     ballast.free = 50 * MIB
-    ballast.put_back(reserve=0)
+    ballast.put_back()
     ballast.free = 0
     with catalog.change() as records:
         records.tickets.forget_expired(1)
