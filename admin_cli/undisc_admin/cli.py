@@ -14,6 +14,7 @@ from undisc_admin.commands.peers import peers
 from undisc_admin.commands.queue import queue
 from undisc_admin.commands.restored import restored
 from undisc_admin.commands.shares import shares
+from undisc_admin.commands.staff import staff
 from undisc_admin.commands.status import status
 from undisc_admin.commands.studies import studies
 from undisc_admin.errors import MEANINGS
@@ -65,5 +66,17 @@ def main(context: click.Context, home: Path | None, socket: Path | None) -> None
     session.home, session.socket = home, socket
 
 
-for _command in (status, studies, peers, grants, shares, fetch, fetches, queue, log, restored):
+for _command in (
+    status,
+    studies,
+    peers,
+    grants,
+    shares,
+    fetch,
+    fetches,
+    queue,
+    staff,
+    log,
+    restored,
+):
     main.add_command(_command)

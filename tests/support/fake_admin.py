@@ -195,6 +195,13 @@ QUEUE_DECISIONS: list[dict[str, Any]] = [
     {"decision": "apply", "text": "take over the identity as it came", "value": None},
     {"decision": "keep", "text": "keep the identity as it is here", "value": None},
 ]
+STAFF_ROW: dict[str, Any] = {
+    "name": "anna",
+    "role": "admin",
+    "created": "2026-11-24T05:40:00Z",
+    "changed": "2026-11-24T05:40:00Z",
+    "disabled": None,
+}
 EVENT: dict[str, Any] = {
     "number": 7,
     "at": "2026-11-24T05:40:00Z",
@@ -353,6 +360,10 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
             return {
                 "row": {**QUEUE_ROW, "done": "2026-11-24T08:00:00Z", "outcome": "kept as it was"}
             }
+        case ["GET", "staff"]:
+            return {"staff": [STAFF_ROW]}
+        case ["POST", "staff", *_]:
+            return {"member": STAFF_ROW}
         case ["GET", "log"]:
             return {"events": [EVENT]}
         case ["POST", "log", "verify"]:

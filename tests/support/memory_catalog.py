@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from support.memory_department import Queue
 from support.memory_figures import Figures
+from support.memory_staff import StaffAccounts
 from support.memory_tables import Part, Tables
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.model import (
@@ -417,6 +418,7 @@ class MemoryRecords:
         self.witnessed = _Witnessed(tables, writable=writable)
         self.figures = Figures(tables, writable=writable)
         self.queue = Queue(tables, writable=writable)
+        self.staff = StaffAccounts(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

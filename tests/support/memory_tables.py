@@ -20,6 +20,7 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_node.services.queue_rows import QueueRow
+from undisc_node.services.staff_rows import StaffMember
 from undisc_protocol.log import Frontier
 from undisc_protocol.tree import Checkpoint
 
@@ -44,6 +45,7 @@ class Tables:
     restored: list[Restored] = field(default_factory=list)
     suspended: set[bytes] = field(default_factory=set)
     queue: dict[bytes, QueueRow] = field(default_factory=dict)
+    staff: dict[str, StaffMember] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
 

@@ -44,6 +44,7 @@ from undisc_node.services.room import Quotas, Room
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.sharing import Shared, Sharing
+from undisc_node.services.staff import Staff
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Stream, Streams
 from undisc_node.services.studies import Studies
@@ -177,6 +178,7 @@ class Practice:
         )
         self.auditing = Auditing(catalog=catalog)
         self.queueing = Queueing(**decided, entropy=entropy)
+        self.staff = Staff(**decided, entropy=entropy, passes=1, memory=8_192)
         self.status = Status(
             catalog=catalog,
             packs=packs,

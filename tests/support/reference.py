@@ -75,6 +75,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "fetch.done": "A fetched study is complete, checked and stored here.",
     "fetch.failed": "A fetch ended for good; detail has the code.",
     "receipt.taken": "Another node confirmed, signed, what it stored.",
+    "staff.added": "Somebody of the practice can sign in.",
+    "staff.disabled": "Somebody of the practice can sign in no more.",
+    "staff.reset": "Somebody of the practice got a new password.",
     "queue.added": "Something waits for a person to decide.",
     "queue.resolved": "It was decided, or came right by itself.",
 }

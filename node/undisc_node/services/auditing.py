@@ -58,6 +58,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "fetch.done": ("110104", "C"),
     "fetch.failed": ("110104", "C"),
     "receipt.taken": ("110104", "R"),
+    "staff.added": ("110113", "C"),
+    "staff.disabled": ("110113", "U"),
+    "staff.reset": ("110113", "U"),
     "queue.added": ("110110", "C"),
     "queue.resolved": ("110110", "U"),
 }

@@ -35,6 +35,20 @@ class NotFound(ServiceError):
     status = 404
 
 
+class NotSignedIn(ServiceError):
+    """Nobody signed in, or with a name and password that do not belong together."""
+
+    code = "not_signed_in"
+    status = 401
+
+
+class TooManyAttempts(ServiceError):
+    """Too many wrong passwords for one name."""
+
+    code = "too_many_attempts"
+    status = 429
+
+
 class Refused(ServiceError):
     """The rules of the node or of the protocol forbid it."""
 

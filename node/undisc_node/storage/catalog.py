@@ -29,6 +29,7 @@ from undisc_node.storage.queue import QueueTable
 from undisc_node.storage.restored import RestoredTable
 from undisc_node.storage.session import Session
 from undisc_node.storage.shares import ShareTable
+from undisc_node.storage.staff import StaffTable
 from undisc_node.storage.studies import StudyTable
 from undisc_node.storage.tickets import TicketTable
 from undisc_node.storage.witnessed import WitnessedTable
@@ -51,6 +52,7 @@ class CatalogRecords:
     witnessed: WitnessedTable
     figures: FigureTable
     queue: QueueTable
+    staff: StaffTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -67,6 +69,7 @@ class CatalogRecords:
             witnessed=WitnessedTable(session),
             figures=FigureTable(session),
             queue=QueueTable(session),
+            staff=StaffTable(session),
         )
 
 

@@ -13,6 +13,7 @@ from undisc_node.web import (
     admin_peers,
     admin_queue,
     admin_restored,
+    admin_staff,
     admin_studies,
 )
 from undisc_node.web.admin_answers import answer, reads
@@ -30,6 +31,7 @@ ROUTES: Final = (
     *admin_grants.ROUTES,
     *admin_fetches.ROUTES,
     *admin_queue.ROUTES,
+    *admin_staff.ROUTES,
     *admin_log.ROUTES,
     *admin_restored.ROUTES,
 )

@@ -66,6 +66,9 @@ class WrongHost(ServiceError):
 
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _INTERNAL: Final = 500
+_NOT_SIGNED_IN: Final = 401
+# RFC 7617 §2.1; browsers then ask for name and password.
+_SIGN_IN: Final = {"WWW-Authenticate": 'Basic realm="undisc", charset="UTF-8"'}
 
 
 def answer(
@@ -82,6 +85,8 @@ def answer(
 def answer_of(problem: Exception) -> web.Response:
     """Return the answer for an exception; one that nobody foresaw is logged."""
     match problem:
+        case ServiceError() if problem.status == _NOT_SIGNED_IN:
+            return answer(problem.status, problem.reason, str(problem), problem.hint, _SIGN_IN)
         case ServiceError():
             return answer(problem.status, problem.reason, str(problem), problem.hint)
         case Busy():

@@ -32,6 +32,7 @@ from undisc_node.services.receiving import StoreOutcome
 from undisc_node.services.restoring import Confirmed, Suspended
 from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
+from undisc_node.services.staff_rows import Role, StaffMember
 from undisc_node.services.studies import StudyDetail
 from undisc_protocol.log import Event
 
@@ -359,6 +360,22 @@ class Queues(Protocol):
         """Carry out a decision."""
 
 
+class KeepsStaff(Protocol):
+    """Looks after the accounts of the practice's own people."""
+
+    def list(self) -> Sequence[StaffMember]:
+        """List all accounts."""
+
+    def add(self, name: str, role: Role, password: str, actor: str) -> StaffMember:
+        """Make an account."""
+
+    def disable(self, name: str, actor: str) -> StaffMember:
+        """Let somebody sign in no more."""
+
+    def reset(self, name: str, password: str, actor: str) -> StaffMember:
+        """Give somebody a new password."""
+
+
 class AsksPeers(Protocol):
     """Asks peers what they remember of this node."""
 
@@ -387,4 +404,5 @@ class AdminUses:
     restoring: Restores
     recalling: AsksPeers
     queueing: Queues
+    staff: KeepsStaff
     clock: Clock

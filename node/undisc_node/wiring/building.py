@@ -33,6 +33,7 @@ from undisc_node.services.room import Quotas, Room
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.sharing import Sharing
+from undisc_node.services.staff import Staff
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
@@ -176,6 +177,7 @@ def build(settings: Settings) -> Iterator[Node]:
         own=own,
     )
     restoring = Restoring(catalog=catalog, journal=journal, clock=clock)
+    staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     admin = AdminUses(
         status=Status(
             catalog=catalog,
@@ -205,6 +207,7 @@ def build(settings: Settings) -> Iterator[Node]:
         restoring=restoring,
         recalling=recalling,
         queueing=Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy),
+        staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
         clock=clock,

@@ -91,6 +91,10 @@ def test_help_shows_an_example_of_this_very_command(path):
                 }
             },
         ),
+        (["staff", "list"], {"staff": [fake.STAFF_ROW]}),
+        (["staff", "add", "anna", "--role", "admin"], {"member": fake.STAFF_ROW}),
+        (["staff", "disable", "anna", "--yes"], {"member": fake.STAFF_ROW}),
+        (["staff", "reset", "anna"], {"member": fake.STAFF_ROW}),
         (["log", "list"], {"events": [fake.EVENT]}),
         (
             ["log", "verify"],
@@ -115,6 +119,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("shares", ["shares", "list"], {"shares": []}),
         ("fetches", ["fetches", "list"], {"fetches": []}),
         ("queue", ["queue", "list"], {"queue": []}),
+        ("staff", ["staff", "list"], {"staff": []}),
     ],
 )
 def test_an_empty_list_prints_no_table_and_says_what_to_do_next(
@@ -260,6 +265,7 @@ def test_a_wrong_command_line_is_exit_code_2_with_a_hint(undisc, arguments, sent
         ["grants", "revoke", "8d10"],
         ["restored", "confirm"],
         ["queue", "resolve", "4e5f", "apply"],
+        ["staff", "disable", "anna"],
         ["shares", "revoke", "5b77"],
         ["peers", "add", "https://riverside.example"],
         ["peers", "trust", "91c4"],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from undisc_node.services.errors import NotFound
 from undisc_node.services.queue_rows import Fact, QueueRow
 from undisc_node.services.queueing import Decision
+from undisc_node.services.staff_rows import Role, StaffMember
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 
@@ -34,3 +35,28 @@ class FakeQueueing:
 
     def resolve(self, row_id, decision, value, actor):
         return replace(ROW, done_ms=NOW_MS, outcome=f"{decision} {value} by {actor}")
+
+
+class FakeStaff:
+    """One account, whose password is known."""
+
+    member = StaffMember("anna", Role.ADMIN, bytes(16), bytes(32), 1, 8192, NOW_MS, NOW_MS)
+
+    def __init__(self):
+        self.calls = []
+
+    def list(self):
+        return [self.member]
+
+    def add(self, name, role, password, actor):
+        self.calls.append((name, role, password, actor))
+        return replace(self.member, name=name, role=role)
+
+    def disable(self, name, actor):
+        if name != "anna":
+            raise NotFound("there is no account of that name")
+        return replace(self.member, disabled_ms=NOW_MS)
+
+    def reset(self, name, password, actor):
+        self.calls.append((name, password, actor))
+        return self.member

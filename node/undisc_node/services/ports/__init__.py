@@ -74,6 +74,9 @@ from undisc_node.services.ports.records import (
 from undisc_node.services.ports.records import (
     WitnessedRecords as WitnessedRecords,
 )
+from undisc_node.services.ports.staff import (
+    StaffRecords as StaffRecords,
+)
 from undisc_node.services.ports.work import (
     LimitedWork as LimitedWork,
 )

@@ -24,6 +24,7 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_node.services.ports.department import QueueRecords
+from undisc_node.services.ports.staff import StaffRecords
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier
 from undisc_protocol.tree import Checkpoint
@@ -387,6 +388,10 @@ class Records(Protocol):
     @property
     def queue(self) -> QueueRecords:
         """What waits for a person."""
+
+    @property
+    def staff(self) -> StaffRecords:
+        """Who of the practice signs in."""
 
 
 class Catalog(Protocol):
