@@ -28,8 +28,9 @@ from undisc_admin.session import Session, pass_session
 def export_study(session: Session, study: str, directory: Path, force: bool) -> None:  # noqa: FBT001 - click's flags
     """Write the current instances of a study to DIRECTORY as 00001.dcm, 00002.dcm and so on.
 
-    The files are what was received, byte for byte. They lie unprotected in DIRECTORY: what is done
-    with them, the node no longer knows.
+    The files are what was received, byte for byte, except that their first 128 bytes become zeros
+    where these are not those of a TIFF image: a program can hide there. They lie unprotected in
+    DIRECTORY: what is done with them, the node no longer knows.
     """
     answer = session.client.get(f"studies/{segment(study)}")
     current = [row for row in answer.parts("instances") if row.text("state") == "current"]

@@ -13,6 +13,7 @@ from undisc_node.services.errors import Conflict, Invalid, NotFound
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.model import Fetch, Pack, PackRole, Receipt, Study, StudyState
 from undisc_node.services.ports import Catalog, Clock, Packs, Records, Stored
+from undisc_node.services.preambles import leaving
 
 MAX_REASON = 500  # characters of a reason; fits the log
 _ID_DIGITS = 32  # hex digits of a study's id
@@ -129,7 +130,9 @@ class Studies:
         return {uid: self._packs.series_name(main, uid) for uid in uids} if main else {}
 
     def read(self, study_id: bytes, object_id: bytes) -> tuple[int, Iterator[bytes]]:
-        """Return size and original bytes of one instance, whatever its state.
+        """Return size and bytes of one instance, whatever its state, as they may leave the node.
+
+        They are what was received, but for a preamble that is no TIFF head (`preambles`).
 
         Raises:
             NotFound: No such study or instance.
@@ -142,7 +145,7 @@ class Studies:
         everything = (*contents.current.values(), *contents.superseded, *contents.waiting)
         for located in everything:
             if located.stored.header.id == object_id:
-                chunks = self._packs.read(located.pack, located.stored)
+                chunks = leaving(self._packs.read(located.pack, located.stored))
                 return located.stored.header.size, chunks
         raise NotFound("the study has no such instance")
 

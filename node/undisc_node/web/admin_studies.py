@@ -73,7 +73,7 @@ async def import_instance(request: web.Request) -> web.StreamResponse:
 
 
 async def export_instance(request: web.Request) -> web.StreamResponse:
-    """GET /admin/v1/studies/{study}/instances/{object}/file: the bytes as received."""
+    """GET /admin/v1/studies/{study}/instances/{object}/file: the instance as a file."""
     name = request.match_info["study"]
     object_id = read_hex("object", request.match_info["object"], _OBJECT)
     actor_of(request)
