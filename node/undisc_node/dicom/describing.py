@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from pydicom import datadict
 
 from undisc_node.dicom import part10, scan, text
-from undisc_node.dicom.reader import DEFLATED
+from undisc_node.dicom.inflating import DEFLATED, inflate
 from undisc_node.dicom.values import Element, element_of, most_inline, width_of
 from undisc_node.services.dicomweb.model import (
     BULK,
@@ -46,7 +45,6 @@ _SIGNED: Final = 0x00280103
 _OFFSETS: Final = 0x7FE00001
 _PIXELS: Final = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))  # float, double float, integer
 _GROUP: Final = 16
-_PIECE: Final = 65_536
 _LONG: Final = scan.LONG
 _AMBIGUOUS: Final = {
     "OB or OW": b"OW",
@@ -92,24 +90,10 @@ class Describer:
         frame = part10.read_frame(stream, size)
         syntax = frame.transfer_syntax
         if syntax in DEFLATED:
-            inflated = inflate(stream)
+            inflated = inflate(stream, most=MAX_INFLATED).data
             inner = _Walk(io.BytesIO(inflated), 0, len(inflated), syntax)
             return inner.described(deflated=True)
         return _Walk(stream, frame.data_set_at, size, syntax).described(deflated=False)
-
-
-def inflate(stream: BinaryIO) -> bytes:
-    """Inflate a data set at which the stream stands, at most `MAX_INFLATED` bytes."""
-    inflater, result = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
-    try:
-        while len(result) < MAX_INFLATED and not inflater.eof:
-            piece = inflater.unconsumed_tail or stream.read(_PIECE)
-            if not piece:
-                break
-            result += inflater.decompress(piece, MAX_INFLATED - len(result))
-    except zlib.error:
-        pass  # what came out until then is all there is
-    return bytes(result)
 
 
 @dataclass(slots=True)

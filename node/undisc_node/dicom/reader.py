@@ -8,10 +8,10 @@ refusal is `Invalid` with a stable code and a sentence without patient data.
 from __future__ import annotations
 
 import io
-import zlib
 from typing import BinaryIO, Final
 
 from undisc_node.dicom import part10, scan, text
+from undisc_node.dicom.inflating import DEFLATED, Ending, inflate
 from undisc_node.services.errors import Invalid
 from undisc_node.services.model import InstanceFacts, Patient
 from undisc_node.services.ports import Source
@@ -20,15 +20,7 @@ MAX_INFLATED: Final = (
     4 * 2**20
 )  # bytes inflated to reach Instance Number; real headers stay < 1 MiB
 
-DEFLATED = frozenset(
-    (
-        "1.2.840.10008.1.2.1.99",  # Deflated Explicit VR Little Endian
-        "1.2.840.10008.1.2.4.95",  # JPIP Referenced Deflate
-        "1.2.840.10008.1.2.4.205",  # JPIP HTJ2K Referenced Deflate
-    )
-)
 _DICOMDIR = "1.2.840.10008.1.3.10"
-_PIECE = 65_536  # bytes of deflated input fed at a time
 
 _CHARACTER_SET = 0x00080005
 _SOP_CLASS = 0x00080016
@@ -96,11 +88,13 @@ def _read_values(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
     """Collect the wanted values from the data set at which the stream stands."""
     if syntax not in DEFLATED:
         return _scan(stream, size, syntax)
-    head, complete = _inflate(stream)
+    head, ending = inflate(stream, most=MAX_INFLATED)
+    if ending is Ending.DAMAGED:
+        raise Invalid("the compressed object is damaged", code="truncated")
     try:
         return _scan(io.BytesIO(head), len(head), syntax)
     except Invalid as refusal:
-        if refusal.reason == "truncated" and not complete:
+        if refusal.reason == "truncated" and ending is Ending.BOUND:
             raise Invalid(
                 "the compressed object is too large to look into", code="too_deflated"
             ) from refusal
@@ -118,21 +112,6 @@ def _scan(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
     explicit = big_endian or scan.is_representation(first[4:6])
     encoding = scan.Encoding(explicit=explicit, big_endian=big_endian)
     return scan.Scanner(stream, size, encoding).collect(_WANTED, _LAST)
-
-
-def _inflate(stream: BinaryIO) -> tuple[bytes, bool]:
-    """Inflate at most `MAX_INFLATED` bytes (PS3.5 §A.5); tell whether that was everything."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    head = bytearray()
-    try:
-        while len(head) < MAX_INFLATED and not inflater.eof:
-            piece = inflater.unconsumed_tail or stream.read(_PIECE)
-            if not piece:
-                break
-            head += inflater.decompress(piece, MAX_INFLATED - len(head))
-    except zlib.error:
-        raise Invalid("the compressed object is damaged", code="truncated") from None
-    return bytes(head), len(head) < MAX_INFLATED
 
 
 def _facts(values: dict[int, bytes], frame: part10.Frame) -> InstanceFacts:
