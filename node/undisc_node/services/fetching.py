@@ -33,6 +33,10 @@ Each has up to two connections with 2 MiB of buffers: 48 MiB, and fewer connecti
 accepts from one address (32).
 """
 
+KEPT = 64
+"""Fetches that have ended and whose progress is still known to the last byte; of older ones the row
+says enough. A node runs for years: what is kept for each fetch has an end."""
+
 
 class Fetching:
     """Brings studies from peers.
@@ -142,7 +146,11 @@ class Fetching:
         return None
 
     def _submit(self, fetch: Fetch) -> None:
+        ended = [one for one, (_, future) in self._runs.items() if future.done()]
+        for one in ended[:-KEPT]:
+            del self._runs[one]
         run = FetchRun(self._world, fetch, self._stop)
+        self._runs.pop(fetch.id, None)  # the newest comes last
         self._runs[fetch.id] = (run, self._pool.submit(run.drive))
 
     def resume(self, fetch_id: bytes, actor: str) -> Fetch:

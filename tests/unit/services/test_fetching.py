@@ -4,6 +4,7 @@ import pytest
 
 from support.memory_network import FETCH, RECEIPT
 from support.memory_reader import JOHN, STUDY_UID, instance
+from undisc_node.services import fetching
 from undisc_node.services.deciding import HOLD_IDENTITY
 from undisc_node.services.errors import Conflict, NotFound, Refused
 from undisc_node.services.model import FetchState, PackRole, PeerState, StudyState
@@ -373,3 +374,14 @@ def test_the_packs_of_a_study_that_came_in_parts_are_all_its_own(offered):
         packs = records.studies.packs(asker.study().id, PackRole.MAIN)
     assert len(packs) == 2
     assert {asker.packs.study_header(pack).study for pack in packs} == {asker.study().id}
+
+
+def test_what_is_known_of_ended_fetches_has_an_end(offered, monkeypatch):
+    """Progress of the newest stays in memory; an older one is told from its row."""
+    monkeypatch.setattr(fetching, "KEPT", 3)
+    _, asker, offer = offered
+    fetches = [asker.bring(offer) for _ in range(6)]
+    assert [one.state for one in fetches] == [FetchState.DONE] * 6
+    assert list(asker.fetching._runs) == [one.id for one in fetches[-4:]]
+    for one in fetches:
+        assert asker.fetching.progress(one.id).objects_done == one.objects
