@@ -11,7 +11,7 @@ help:
 	@echo "make demo KEEP=1   the same, and leave both nodes running"
 	@echo "make test          everything that decides a merge"
 	@echo "make check         only the quick checks: style, types, walls, vectors"
-	@echo "make torture       kill nodes and cut their power: KILLS=1000 CUTS=300 SWEEP=1 PASSES=20 SEED=... SUMMARY=torture.json"
+	@echo "make torture       kill nodes, cut their power, break their lines: KILLS=1000 CUTS=300 SWEEP=1 PASSES=20 NETWORK=50 SEED=... SUMMARY=..."
 	@echo "make soak          let two nodes work for MINUTES=15, and see that nothing grows: SEED=... SUMMARY=soak.json"
 	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
 	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl SLICES= ROUNDS= JSON="
@@ -71,7 +71,7 @@ vectors: $(VENV)/.dev
 
 torture: $(VENV)/.dev
 	PYTHONPATH=tests nice $(BIN)/python -m support.torture --kills $(or $(KILLS),1000) --cuts $(or $(CUTS),300) \
-		--sweep $(or $(SWEEP),1) --passes $(or $(PASSES),20) \
+		--sweep $(or $(SWEEP),1) --passes $(or $(PASSES),20) --network $(or $(NETWORK),50) \
 		$(if $(SEED),--seed $(SEED)) --summary $(or $(SUMMARY),torture.json)
 
 soak: $(VENV)/.dev

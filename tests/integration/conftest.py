@@ -8,28 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.fault_proxy import FaultProxy, no_plan
-from support.killable_node import KillableNode
-from support.practices import Practices
-from support.two_nodes import befriend, short_directory
+from support.fault_proxy import no_plan
+from support.practices import Practices, both_practices
 
 
 @pytest.fixture(scope="module")
 def practices() -> Iterator[Practices]:
     """Start both nodes once for all tests of a module."""
-    with short_directory() as directory:
-        a = KillableNode(directory / "a", "Practice A")
-        b = KillableNode(directory / "b", "Practice B")
-        both = Practices(a, b, FaultProxy(a.public_port), directory)
-        a.url = both.proxy.url
-        try:
-            for node in (a, b):
-                node.init()
-                node.start()
-            befriend(a, b)
-            yield both
-        finally:
-            both.stop()
+    with both_practices() as both:
+        yield both
 
 
 @pytest.fixture

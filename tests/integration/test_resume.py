@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
-from threading import Lock
 
 import pytest
 
+from support.broken_line import arrived_whole, cuts, settled
 from support.fault_proxy import PACKS, Exchange, Fault
-from support.killable_node import wait_for
 from support.practices import Offered, Practices, offered
-from support.served_bytes import SEALED_CHUNK, Again, asked_again
 from undisc_protocol import limits
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("free_line")]
 
 CUTS = 50
-SIZES = [3_000_000, 700_000, 5_000_000, 1_048_576, 20, 2_500_000, 900_000, 6_000_000] * 2
-_MORE = 4  # threads or descriptors that pools may still open; 50 breaks would leave 50
 FEW = [1_300_000, 2_600_000]
-RATE = 40_000_000  # bytes a second: a break is noticed while little is in flight
-"""Waits after breaks are a second as long as something is gained in between."""
-
-
-class Scissors:
-    """Cuts answers at random positions, until it has cut often enough.
-
-    A short answer often gets through: where nothing is ever gained, waits grow to a minute.
-    """
-
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-        self._lock = Lock()
-        self.cuts = 0
-
-    def __call__(self, exchange: Exchange) -> Fault:
-        """Decide about one answer."""
-        if exchange.path != PACKS or exchange.wanted is None:
-            return Fault()
-        start, stop = exchange.wanted
-        with self._lock:
-            at = self._chance.randrange(3_500_000)
-            if at >= stop - start or self.cuts >= CUTS:
-                return Fault()
-            self.cuts += 1
-            return Fault(cut_at=at, reset=self._chance.random() < 0.5)
 
 
 def test_50_cuts_at_random_positions(practices, chance, capsys):
@@ -54,70 +22,9 @@ def test_50_cuts_at_random_positions(practices, chance, capsys):
 
     Both end identical. No object is asked for again beyond the chunk in which its answer broke.
     """
-    b, proxy = practices.b, practices.proxy
-    scissors, began, number = Scissors(chance), time.monotonic(), 0
-    again: list[Again] = []
-    sent = total = 0
-    warm = offered(practices, 500, SIZES, seed=3)
-    b.follow(b.begin_fetch(warm.offer))
-    before_all = [node.resources() for node in (practices.a, b)]
-    while scissors.cuts < CUTS:
-        number += 2
-        studies = [offered(practices, one, SIZES, seed=3) for one in (number, number + 1)]
-        since, before = proxy.count(), scissors.cuts
-        proxy.plan = scissors
-        proxy.throttle(RATE)
-        fetches = [b.begin_fetch(one.offer) for one in studies]
-        for fetch in fetches:
-            settled(practices, fetch)
-        proxy.throttle(None)
-        proxy.quiet()
-        answers = proxy.exchanges(since=since)
-        for study, fetch in zip(studies, fetches, strict=True):
-            arrived_whole(practices, study, fetch)
-            own = [one for one in answers if study.holding.owns(one)]
-            found = asked_again(study.holding.runs(own))
-            assert len(found) == len(SIZES)
-            again.extend(found)
-        came = sum(one.sent for one in answers)
-        whole = sum(one.holding.total for one in studies)
-        assert came <= whole + (scissors.cuts - before) * SEALED_CHUNK
-        sent, total = sent + came, total + whole
-    proxy.quiet()
-    for node, (threads, descriptors) in zip((practices.a, b), before_all, strict=True):
-        assert node.resources()[0] <= threads + _MORE, f"threads of {node.name} grow"
-        assert node.resources()[1] <= descriptors + _MORE, f"descriptors of {node.name} grow"
-    for one in again:
-        assert one.most <= SEALED_CHUNK
-        assert one.count <= one.breaks * SEALED_CHUNK
+    found = cuts(practices, chance, CUTS)
     with capsys.disabled():
-        print(
-            f"\n  {CUTS} cuts in {time.monotonic() - began:.0f} s over {total / 1e6:.0f} MB; asked "
-            f"again: {sent - total:,} bytes in all, {(sent - total) // CUTS:,} for each cut, at "
-            f"most {max(one.most for one in again):,} of an object at once"
-        )
-
-
-def settled(practices: Practices, fetch: str) -> None:
-    """Wait until a fetch is done; go on with it where it has paused, as a person would."""
-    b = practices.b
-
-    def done() -> bool:
-        row = b.fetch_row(fetch)
-        if row["state"] == "paused":
-            b.admin.post(f"fetches/{fetch}/resume")
-        assert row["state"] != "failed", row
-        return row["state"] == "done" and row["receipt"] == "taken"
-
-    wait_for(f"fetch {fetch} is done", done, seconds=120)
-
-
-def arrived_whole(practices: Practices, study: Offered, fetch: str) -> None:
-    """Read everything back at B and compare with what went into A."""
-    row = practices.b.fetch_row(fetch)
-    assert row["state"] == "done", row
-    assert practices.b.hashes_read_back(row["study"]) == study.made.hashes()
-    assert practices.b.leftovers() == []
+        print(f"\n  {found}")
 
 
 def shown(practices: Practices) -> dict[str, tuple[int, int]]:

@@ -7,23 +7,30 @@ the namespace made here is touched.
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from support.broken_line import cuts
 from support.killable_node import KillableNode, wait_for
 from support.leftovers import leftovers
+from support.practices import both_practices
 from support.programs import needed, package
 from support.studies_on_disk import MadeStudy, make_study
 from support.two_nodes import befriend, short_directory
 from undisc_admin.errors import CommandError
+from undisc_protocol import limits
 
 _MTU: Final = 1500  # as on a line between practices; loopback's own is 65,536
 _TABLE: Final = "inet line"
+MORE: Final = 4  # threads or descriptors that pools may still open
+OVERHEAD: Final = 1.12  # heads of packets and of HTTP, acknowledgements, status
+Say = Callable[[str], None]
 
 
 class Namespace:
@@ -199,3 +206,55 @@ def partition(line: Line, seconds: float, rate: str, sizes: Sequence[int]) -> di
         "carried": line.carried() - before,
         "seconds_after": round(time.monotonic() - began, 1),
     }
+
+
+def network(count: int, seed: str, say: Say) -> dict[str, Any]:
+    """Fetch over bad lines of every kind, at full length.
+
+    Args:
+        count: How often a line breaks at a random byte, before the other lines.
+        seed: Where it breaks.
+        say: Told about progress.
+
+    Returns:
+        What each line cost.
+
+    Raises:
+        AssertionError: A study did not arrive, more than a chunk was wasted for each break, or
+            threads or descriptors grow.
+    """
+    found: dict[str, Any] = {}
+    say(f"{count} cuts of fetches")
+    with both_practices() as practices:
+        found["cuts"] = cuts(practices, random.Random(seed), count)
+    with line() as bad:
+        nodes = (bad.holder, bad.asker)
+        loss(bad, 0, [200_000])
+        before = [node.resources() for node in nodes]
+        say("20 % of the packets are lost")
+        found["loss"] = loss(bad, 20, [600_000, 300_000])
+        say("1 Mbit/s")
+        found["slow"] = within(slow(bad, "1mbit", [2_000_000, 1_000_000]), breaks=1)
+        say("a minute without a line")
+        found["partition"] = within(partition(bad, 60, "4mbit", [3_000_000, 1_500_000]), breaks=2)
+        found["resources"] = [
+            {"name": node.name, "before": was, "after": node.resources()}
+            for node, was in zip(nodes, before, strict=True)
+        ]
+        steady(nodes, before)
+    return found
+
+
+def within(figures: dict[str, Any], *, breaks: int) -> dict[str, Any]:
+    """Require that a line carried what was needed, and at most a chunk more for each break."""
+    wasted = figures["carried"] - figures["bytes"] * OVERHEAD
+    assert wasted <= breaks * limits.CHUNK, figures
+    return figures
+
+
+def steady(nodes: Sequence[InsideNode], before: Sequence[tuple[int, int]]) -> None:
+    """Require that nodes have no more threads and descriptors than before."""
+    for node, (threads, descriptors) in zip(nodes, before, strict=True):
+        now = node.resources()
+        assert now[0] <= threads + MORE, f"threads of {node.name}: {threads}, now {now[0]}"
+        assert now[1] <= descriptors + MORE, f"descriptors of {node.name}: {descriptors}, {now[1]}"

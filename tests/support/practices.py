@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from support.killable_node import KillableNode
 from support.raw_sender import RawSender
 from support.served_bytes import Holding
 from support.studies_on_disk import Instance, MadeStudy, make_study
+from support.two_nodes import befriend, short_directory
 
 
 def send_raw(
@@ -66,6 +68,24 @@ class Practices:
         for node in (self.a, self.b):
             node.stop()
         self.proxy.close()
+
+
+@contextmanager
+def both_practices() -> Iterator[Practices]:
+    """Make and start both; stop them at the end."""
+    with short_directory() as directory:
+        a = KillableNode(directory / "a", "Practice A")
+        b = KillableNode(directory / "b", "Practice B")
+        both = Practices(a, b, FaultProxy(a.public_port), directory)
+        a.url = both.proxy.url
+        try:
+            for node in (a, b):
+                node.init()
+                node.start()
+            befriend(a, b)
+            yield both
+        finally:
+            both.stop()
 
 
 @dataclass(frozen=True, slots=True)

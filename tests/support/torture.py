@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from support.bad_network import network
 from support.campaign import KILL, POWER_CUT, campaign
 from support.full_disk import full_disk
 from support.sweep import sweep_all
@@ -41,6 +42,7 @@ def _parts(wish: argparse.Namespace) -> dict[str, Part]:
         "kills": lambda seed, say: campaign(KILL, wish.kills, seed, say).as_json(),
         "cuts": lambda seed, say: campaign(POWER_CUT, wish.cuts, seed, say).as_json(),
         "passes": lambda seed, say: full_disk(wish.passes, seed, say),
+        "network": lambda seed, say: network(wish.network, seed, say),
         "sweep": lambda seed, say: sweep_all(wish.sweep, seed, say),
     }
     return {name: part for name, part in parts.items() if getattr(wish, name)}
@@ -83,6 +85,9 @@ def main() -> int:
         "--sweep", type=float, default=0, help="share of all system calls; 1 is all"
     )
     parser.add_argument("--passes", type=int, default=0, help="times that a small disk is full")
+    parser.add_argument(
+        "--network", type=int, default=0, help="cuts of fetches, and the other bad lines once"
+    )
     parser.add_argument("--seed", default="", help="repeat a run")
     parser.add_argument("--summary", type=Path, default=Path("torture.json"))
     return run(parser.parse_args())
