@@ -29,6 +29,7 @@ class Step:
         done: Bytes done.
         total: Bytes in all; 0 while unknown.
         speed: Megabytes a second.
+        waiting: Until when it waits before it goes on, for people; empty while it does not.
     """
 
     images: int
@@ -36,6 +37,7 @@ class Step:
     done: int
     total: int
     speed: float
+    waiting: str = ""
 
 
 def describe(step: Step) -> str:
@@ -49,7 +51,9 @@ def describe(step: Step) -> str:
     else:
         images = count_of(step.images, "image")
     parts = [images, f"{size(step.done)} of {size(step.total)}" if step.total else size(step.done)]
-    if step.speed > 0:
+    if step.waiting:
+        parts.append(f"next try at {step.waiting}")
+    elif step.speed > 0:
         parts.append(f"{step.speed:.1f} MB/s")
         if step.done < step.total:
             parts.append(f"{duration((step.total - step.done) / MEGABYTE / step.speed)} left")

@@ -175,6 +175,16 @@ def moment(text: str | None) -> str:
         return text
 
 
+def clock_time(text: str | None) -> str:
+    """Show the time of day of an RFC 3339 time in the local time zone; nothing for None."""
+    if text is None:
+        return ""
+    try:
+        return datetime.fromisoformat(text).astimezone().strftime("%H:%M:%S")
+    except (ValueError, OverflowError):
+        return text
+
+
 def day(text: str) -> str:
     """Show a DICOM date (PS3.5 DA, `YYYYMMDD`) with dashes; anything else as it is."""
     if len(text) == len("YYYYMMDD") and text.isdecimal():

@@ -145,6 +145,7 @@ FETCH_ROW: dict[str, Any] = {
     "peer_name": "Riverside Radiology",
     "state": "done",
     "problem": None,
+    "next_try": None,
     "study": STUDY_ID,
     "objects": 12,
     "objects_done": 12,

@@ -74,7 +74,8 @@ the parameters of the query.
 
 The object `detail` is the answer to `GET /admin/v1/studies/{{study}}`. The `state` of a study is
 `active`, `held` or `withdrawn`; of a grant or share `active`, `expired` or `revoked`; of a fetch
-`running`, `paused`, `done` or `failed`. The `receipt` of a fetch is `due`, `taken` or `none`.
+`running`, `paused`, `done` or `failed`; a running one that waits says in `problem` for what, and in
+`next_try` until when. The `receipt` of a fetch is `due`, `taken` or `none`.
 """
 
 

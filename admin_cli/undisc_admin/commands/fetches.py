@@ -13,7 +13,7 @@ from undisc_admin.command import Command, Group
 from undisc_admin.errors import CommandError, ExitCode, exit_code_of
 from undisc_admin.files import read_offer
 from undisc_admin.progress import Progress, Step
-from undisc_admin.render import Column, clean, count_of, facts, moment, short, size
+from undisc_admin.render import Column, clean, clock_time, count_of, facts, moment, short, size
 from undisc_admin.screen import hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
 
@@ -77,7 +77,7 @@ def list_fetches(session: Session) -> None:
             [
                 short(row.text("id")),
                 _holder(row),
-                row.text("state"),
+                _state(row),
                 f"{row.integer('objects_done'):,}/{row.integer('objects'):,}",
                 size(row.integer("bytes")),
                 short(row.text_or_none("study") or ""),
@@ -105,7 +105,7 @@ def show_fetch(session: Session, fetch_name: str) -> None:
             [
                 ("fetch", row.text("id")),
                 ("from", _holder(row)),
-                ("state", row.text("state")),
+                ("state", _state(row)),
                 ("study", row.text_or_none("study") or ""),
                 ("images", f"{done:,} of {total:,}"),
                 ("bytes", f"{size(row.integer('bytes_done'))} of {size(row.integer('bytes'))}"),
@@ -115,9 +115,12 @@ def show_fetch(session: Session, fetch_name: str) -> None:
                 ("begun", moment(row.text("created"))),
                 ("ended", moment(row.text_or_none("ended"))),
                 ("problem", _problem(row)),
+                ("next try", clock_time(row.text_or_none("next_try"))),
             ]
         )
     )
+    if _waits(row):
+        hint(_advice(row))
     if row.text("state") == "paused":
         hint(f"go on with: undisc fetches resume {short(row.text('id'))}")
 
@@ -152,7 +155,7 @@ def _follow(session: Session, answer: Answer, *, wait: bool) -> None:
 
 def _watch(session: Session, answer: Answer) -> Answer:
     progress = Progress(now=session.now, quiet=session.json_wanted)
-    pause = _FIRST_LOOK
+    pause, told = _FIRST_LOOK, ""
     try:
         for_receipt = _RECEIPT_WAIT
         while True:
@@ -162,6 +165,10 @@ def _watch(session: Session, answer: Answer) -> Answer:
                 if row.text("receipt") != "due" or for_receipt <= 0:
                     break
                 for_receipt -= pause
+            if _waits(row) and _problem(row) != told:
+                told = _problem(row)
+                progress.end()
+                _tell_wait(session, row)
             progress.show(_step(row))
             session.sleep(pause)
             pause = min(2 * pause, _LOOK_EVERY)
@@ -178,7 +185,30 @@ def _step(row: Answer) -> Step:
         done=row.integer("bytes_done"),
         total=row.integer("bytes"),
         speed=row.number("mb_per_s"),
+        waiting=clock_time(row.text_or_none("next_try")),
     )
+
+
+def _waits(row: Answer) -> bool:
+    """Tell whether a fetch runs, and waits for something to pass before it tries again."""
+    return row.text("state") == "running" and row.text_or_none("next_try") is not None
+
+
+def _tell_wait(session: Session, row: Answer) -> None:
+    """Say once what a fetch waits for."""
+    if session.json_wanted:
+        return
+    note(f"fetch {short(row.text('id'))} waits and tries again by itself: {_problem(row)}")
+    hint(_advice(row))
+
+
+def _state(row: Answer) -> str:
+    return "waiting" if _waits(row) else row.text("state")
+
+
+def _advice(row: Answer) -> str:
+    problem = row.part_or_none("problem")
+    return str(problem.raw.get("hint") or "") if problem else ""
 
 
 def _tell_end(session: Session, row: Answer) -> None:
@@ -207,7 +237,7 @@ def _stopped(session: Session, row: Answer) -> CommandError:
     problem = row.part_or_none("problem")
     code = problem.text("code") if problem else state
     sentence = problem.text("message") if problem else "no reason is known"
-    advice = str(problem.raw.get("hint") or "") if problem else ""
+    advice = _advice(row)
     if state == "paused":
         advice = f"go on with: undisc fetches resume {name}" + (f"; {advice}" if advice else "")
     error = CommandError(

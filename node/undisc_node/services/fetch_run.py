@@ -96,6 +96,7 @@ class FetchRun:
         self._known: list[bytes] = []  # granted, and here already byte for byte; not reported yet
         self._reported: set[bytes] = set()
         self._problem = ""
+        self._next_try_ms: int | None = None
         self._objects_before = 0
         self._bytes_before = 0
         # The offer was valid when it was taken in; its card may have aged since.
@@ -107,12 +108,15 @@ class FetchRun:
         moved, objects, elapsed_ms = mover.counts()
         reused = self._bytes_before + mover.found()
         done = fetch.state is FetchState.DONE
+        next_try_ms = self._next_try_ms
         return Progress(
             objects_done=fetch.objects if done else self._objects_before + objects,
             # A chunk that is read but not kept is read again.
             bytes_done=fetch.size if done else min(fetch.size, reused + moved),
             reused_bytes=reused,
             mb_per_s=moved / elapsed_ms / 1000 if elapsed_ms else 0.0,
+            problem="" if next_try_ms is None else self._problem,
+            next_try_ms=next_try_ms,
         )
 
     def drive(self) -> None:
@@ -183,7 +187,7 @@ class FetchRun:
             case SendReceipt():
                 return self._send_receipt()
             case Wait(seconds):
-                self._stop.wait(seconds)
+                self._wait(seconds)
             case Fail(error):
                 self._fail(error)
             case Finish():
@@ -191,6 +195,13 @@ class FetchRun:
             case Rest():
                 pass
         return []
+
+    def _wait(self, seconds: float) -> None:
+        self._next_try_ms = self._world.clock.now_ms() + int(seconds * 1000)
+        try:
+            self._stop.wait(seconds)
+        finally:
+            self._next_try_ms = None
 
     def _ask(self) -> Sequence[Happening]:
         world = self._world
@@ -307,9 +318,11 @@ class FetchRun:
         try:
             for receipt in due:
                 with_holder(world, self._fetch, partial(send_receipt, world, receipt.token))
-        except (Unreachable, Busy):
+        except (Unreachable, Busy) as problem:
+            self._problem = f"{problem.code}: {problem}"
             return [Broken()]
         except RemoteProtocolError as problem:
+            self._problem = f"{problem.code}: {problem}"
             return [Refused(problem)]
         return [ReceiptTaken()]
 

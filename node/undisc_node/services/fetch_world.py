@@ -54,12 +54,16 @@ class Progress:
         bytes_done: Bytes of ciphertext that are here.
         reused_bytes: Of these, bytes that were here before the current attempt.
         mb_per_s: Million bytes per second while moving.
+        problem: Code and sentence of what it waits for to pass; empty while it does not wait.
+        next_try_ms: When it tries again, UTC in ms; None while it does not wait.
     """
 
     objects_done: int
     bytes_done: int
     reused_bytes: int
     mb_per_s: float
+    problem: str = ""
+    next_try_ms: int | None = None
 
     @classmethod
     def of_ended(cls, fetch: Fetch) -> Progress:

@@ -293,6 +293,14 @@ class Progress(Protocol):
     def mb_per_s(self) -> float:
         """Million bytes per second while moving."""
 
+    @property
+    def problem(self) -> str:
+        """Code and sentence of what it waits for to pass; empty while it does not wait."""
+
+    @property
+    def next_try_ms(self) -> int | None:
+        """When it tries again, UTC in ms; None while it does not wait."""
+
 
 class Fetches(Protocol):
     """Brings studies from peers."""

@@ -138,3 +138,39 @@ def test_the_list_shows_how_far_each_is(undisc, node):
     node.say("GET", "fetches", {"fetches": [RUNNING]})
 
     assert " 3/12 " in undisc("fetches", "list").stdout
+
+
+WAITING = {
+    **RUNNING,
+    "problem": {
+        "code": "suspended",
+        "message": "the permission waits for its holder",
+        "hint": "the other practice must confirm its permissions first",
+    },
+    "next_try": "2026-11-24T05:50:08Z",
+}
+
+
+def test_what_a_fetch_waits_for_is_said_once_with_advice_and_the_next_try(undisc, node):
+    """A holder that came back from a backup: nothing is wrong here, and nothing goes on either."""
+    node.say("POST", "fetches", {"fetch": RUNNING})
+    for row in (WAITING, {**WAITING, "next_try": "2026-11-24T05:50:16Z"}, FETCH_ROW):
+        node.say("GET", f"fetches/{FETCH_ID}", {"fetch": row})
+
+    done = undisc("fetch", "-", typed="an offer")
+
+    assert done.exit_code == 0
+    assert done.stderr.count("waits and tries again by itself: the permission waits") == 1
+    assert done.stderr.count("hint: the other practice must confirm its permissions first") == 1
+
+
+def test_a_waiting_fetch_shows_its_reason_and_its_next_try(undisc, node):
+    node.say("GET", "fetches", {"fetches": [WAITING]})
+    node.say("GET", f"fetches/{FETCH_ID}", {"fetch": WAITING})
+
+    listed, shown = undisc("fetches", "list"), undisc("fetches", "show", FETCH_ID)
+
+    assert "waiting" in listed.stdout
+    assert "the permission waits" in listed.stdout
+    assert ":50:08" in shown.stdout
+    assert "hint: the other practice must confirm" in shown.stderr

@@ -70,6 +70,29 @@ def test_what_is_kept_works_again(served, kind):
     assert (event.who[0].user, event.detail) == ("alice", {"kept": done.kept, "revoked": 0})
 
 
+def test_the_asker_sees_what_its_fetch_waits_for(served):
+    """A fetch at a holder that came back: the reason and the next try, then the study."""
+    holder, asker = served
+    offer = holder.grant(holder.study().id, asker).offer
+    come_back(holder, copy_of(holder))
+    seen, wait = [], asker.stopping.wait
+
+    def look(seconds):
+        (fetch,) = asker.fetching.list()
+        seen.append((asker.fetching.progress(fetch.id), asker.clock.now_ms() + seconds * 1000))
+        if len(seen) == 2:
+            restoring(holder).confirm(None, "alice")
+        return wait(seconds)
+
+    asker.stopping.wait = look
+    fetch = asker.bring(offer)
+    assert fetch.state is FetchState.DONE
+    for progress, next_try in seen:
+        assert progress.problem.startswith("suspended: ")
+        assert progress.next_try_ms == next_try
+    assert asker.fetching.progress(fetch.id).next_try_ms is None
+
+
 def test_a_share_that_the_copy_does_not_know_is_never_taken_back(served):
     """It may have been revoked after the copy; a share made after the return is taken."""
     holder, asker = served

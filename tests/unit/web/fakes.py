@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from undisc_node.services.auditing import Verified
 from undisc_node.services.errors import Invalid, NotFound
+from undisc_node.services.fetch_world import Progress
 from undisc_node.services.granting import Granted
 from undisc_node.services.model import (
     Basis,
@@ -404,7 +405,7 @@ class FakeFetching:
         return [FETCH]
 
     def progress(self, fetch_id):
-        return SimpleNamespace(objects_done=5, bytes_done=500, reused_bytes=100, mb_per_s=12.345)
+        return Progress(objects_done=5, bytes_done=500, reused_bytes=100, mb_per_s=12.345)
 
 
 class FakeAuditing:

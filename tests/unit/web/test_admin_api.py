@@ -103,6 +103,7 @@ FETCH_JSON = {
         "message": "b.example does not answer",
         "hint": "check the address and the connection, then try again; the transfer resumes",
     },
+    "next_try": None,
     "study": None,
     "objects": 20,
     "objects_done": 5,
