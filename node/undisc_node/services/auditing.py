@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Final
 
 from undisc_node.services.errors import Damaged
 from undisc_node.services.model import LogRow, Peer, Study
@@ -182,6 +183,9 @@ class Verified:
     erased: int
 
 
+_PAGE: Final = 1_000  # lines of the log that are read at once
+
+
 class Auditing:
     """Reads and verifies the log."""
 
@@ -205,29 +209,31 @@ class Auditing:
         return [(row.number, _event(row)) for row in rows]
 
     def verify(self) -> Verified:
-        """Recompute every leaf and the root from the stored lines.
+        """Recompute every leaf and the root from the stored lines that there are at the start.
 
         Raises:
             Damaged: A line or the root is not what was logged.
         """
-        erased, page = 0, 1000
         with self._catalog.look() as records:
             kept = records.log.frontier()
-            tree = Frontier(origin=kept.origin, size=0, nodes=())
-            while tree.size < kept.size:
-                rows = records.log.list(after=tree.size - 1, limit=page)
-                if not rows:
-                    raise _damaged(tree.size, "is missing")
-                for row in rows:
-                    if row.number != tree.size:
-                        raise _damaged(tree.size, "is missing")
-                    if not row.event and not row.salt:
-                        erased += 1
-                    elif not _fits(row):
-                        raise _damaged(row.number, "was changed")
-                    tree = tree.append(row.leaf)
             if records.log.list(after=kept.size - 1, limit=1):
                 raise _damaged(kept.size, "was added outside the log")
+        erased, tree = 0, Frontier(origin=kept.origin, size=0, nodes=())
+        while tree.size < kept.size:
+            # A look of its own for each page: the database keeps all that is written during a look.
+            with self._catalog.look() as records:
+                wanted = min(_PAGE, kept.size - tree.size)
+                rows = records.log.list(after=tree.size - 1, limit=wanted)
+            if not rows:
+                raise _damaged(tree.size, "is missing")
+            for row in rows:
+                if row.number != tree.size:
+                    raise _damaged(tree.size, "is missing")
+                if not row.event and not row.salt:
+                    erased += 1
+                elif not _fits(row):
+                    raise _damaged(row.number, "was changed")
+                tree = tree.append(row.leaf)
         if tree.root() != kept.root():
             raise Damaged("the log's lines do not add up to its root", code="log_damaged")
         return Verified(kept.origin, kept.size, tree.root(), erased)

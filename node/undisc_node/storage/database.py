@@ -25,6 +25,9 @@ from undisc_node.storage import versions
 from undisc_node.storage.faults import database_faults, disk_faults
 
 BUSY_MS: Final = 5_000  # how long to wait for another program, such as a backup, to let go
+WAL_KEPT: Final = 4 * 2**20
+"""Bytes of a write-ahead log that stay on the disk when it begins anew: what SQLite lets it grow to
+(1,000 pages) where no reader stands on it. A long reader can make it larger for a while."""
 _STRICT_SINCE: Final = (3, 37, 0)  # SQLite's first version with STRICT tables
 
 
@@ -69,6 +72,7 @@ def open_writer(
             _refuse_older(database, migrations, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
             connection.execute(f"PRAGMA secure_delete = {'ON' if secure_delete else 'OFF'}")
             apply_all(database, migrations)
         except BaseException:

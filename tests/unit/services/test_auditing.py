@@ -1,6 +1,7 @@
 """The log: every line is known, nothing can be changed unnoticed, and no patient is named."""
 
 import ast
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,28 @@ def test_a_long_log_verifies(alone):
         for _ in range(2_001):
             alone.journal.note(records, "node.started", who=auditing.user("undisc-node"))
     assert alone.auditing.verify().size == 2_001
+
+
+def test_a_log_that_grows_meanwhile_verifies_as_it_was(alone, monkeypatch):
+    """What is written while a view is open cannot leave the write-ahead log, so a view is short."""
+    monkeypatch.setattr(auditing, "_PAGE", 2)
+    for number in range(7):
+        alone.store(instance(study_uid=f"1.2.{number}"))
+    look, looks = alone.catalog.look, []
+
+    @contextmanager
+    def look_and_go_on():
+        with look() as records:
+            yield records
+        looks.append(1)
+        with alone.catalog.change() as records:
+            alone.journal.note(records, "node.started", who=auditing.user("undisc-node"))
+
+    alone.catalog.look = look_and_go_on
+    assert alone.auditing.verify().size == 7
+    assert len(looks) == 1 + 4
+    alone.catalog.look = look
+    assert alone.auditing.verify().size == 7 + 5
 
 
 def test_an_erased_line_keeps_its_leaf(logged):

@@ -127,6 +127,24 @@ def test_a_full_disk_leaves_the_catalog_as_it_was(catalog, tmp_path):
         assert len(records.fetches.list()) == 1
 
 
+def test_a_write_ahead_log_that_a_long_reader_made_large_becomes_small_again(catalog, tmp_path):
+    """While a view is open everything written stays in the log; the space comes back afterwards."""
+    log = tmp_path / "catalog.sqlite3-wal"
+
+    def write(changes):
+        for _ in range(changes):
+            with catalog.change() as records:
+                for _ in range(40):
+                    records.log.append(bytes(4_000), bytes(32))
+
+    with catalog.look() as records:
+        records.log.frontier()
+        write(40)
+    assert log.stat().st_size > database.WAL_KEPT
+    write(2)
+    assert log.stat().st_size <= database.WAL_KEPT
+
+
 def test_idle_readers_are_few_and_reused(catalog):
     """Looks inside looks get connections of their own, which are kept for the next."""
     with catalog.look(), catalog.look():
