@@ -28,7 +28,7 @@ STUDIES: Final = 30  # that a node keeps; what comes in beyond leaves again, so 
 _OLD_MS: Final = 40 * 86_400_000  # longer than studies stay without a permission
 _FIRST: Final = 10.0  # seconds within which everything has happened once
 _PATIENCE: Final = 2.0  # seconds for which a bad connection is held open
-_GONE: Final = ("not_found", "conflict")  # somebody else of the crowd was faster
+_GONE: Final = ("not_found", "conflict", "revoked")  # somebody else of the crowd was faster
 
 
 def make_room(stage: Stage, chance: random.Random) -> None:

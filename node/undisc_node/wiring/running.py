@@ -15,6 +15,7 @@ from undisc_node import logs
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
 from undisc_node.dicom.port import DicomPort
+from undisc_node.memory import few_arenas
 from undisc_node.services import auditing
 from undisc_node.services.errors import ServiceError
 from undisc_node.services.sweeping import sweep
@@ -126,6 +127,7 @@ def serve(settings: Settings) -> None:
     Raises:
         ServiceError: It cannot be built or opened.
     """
+    few_arenas()
     logs.start(
         sys.stderr,
         form=settings.log_format,
