@@ -10,6 +10,7 @@ from undisc_admin.command import Program
 from undisc_admin.commands.fetches import fetch, fetches
 from undisc_admin.commands.grants import grants
 from undisc_admin.commands.log import log
+from undisc_admin.commands.pacs import pacs
 from undisc_admin.commands.peers import peers
 from undisc_admin.commands.queue import queue
 from undisc_admin.commands.restored import restored
@@ -76,6 +77,7 @@ for _command in (
     fetches,
     queue,
     staff,
+    pacs,
     log,
     restored,
 ):

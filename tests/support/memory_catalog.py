@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+from support.memory_archives import Deliveries, PacsRows, forget_study
 from support.memory_department import Queue
 from support.memory_figures import Figures
 from support.memory_staff import StaffAccounts
@@ -127,6 +128,7 @@ class _Studies(Part):
         for pack in [one for one in self._new.packs.values() if one.study == study]:
             self.remove_pack(pack.id, at_ms)
         self._new.studies.pop(study, None)
+        forget_study(self._new, study)
 
     def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
         return [one for one in self._now.packs.values() if one.study == study and one.role is role]
@@ -156,6 +158,7 @@ class _Studies(Part):
                 self.remove_pack(one.pack, one.at_ms)
                 if not any(pack.study == one.study for pack in self._new.packs.values()):
                     self._new.studies.pop(one.study, None)
+                    forget_study(self._new, one.study)
             self._new.tombstones.setdefault(one.pack, one)
 
 
@@ -419,6 +422,8 @@ class MemoryRecords:
         self.figures = Figures(tables, writable=writable)
         self.queue = Queue(tables, writable=writable)
         self.staff = StaffAccounts(tables, writable=writable)
+        self.pacs = PacsRows(tables, writable=writable)
+        self.deliveries = Deliveries(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

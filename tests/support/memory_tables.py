@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 
+from undisc_node.services.archive_model import Delivery, Pacs
 from undisc_node.services.model import (
     Fetch,
     Grant,
@@ -47,6 +48,9 @@ class Tables:
     queue: dict[bytes, QueueRow] = field(default_factory=dict)
     staff: dict[str, StaffMember] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
+    pacs: dict[str, Pacs] = field(default_factory=dict)
+    deliveries: dict[bytes, Delivery] = field(default_factory=dict)
+    handed_over: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
     frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))
 
     def copy(self) -> Tables:

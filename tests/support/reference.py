@@ -80,6 +80,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "staff.reset": "Somebody of the practice got a new password.",
     "queue.added": "Something waits for a person to decide.",
     "queue.resolved": "It was decided, or came right by itself.",
+    "pacs.added": "An archive of the practice was added.",
+    "pacs.removed": "An archive of the practice was removed.",
 }
 _EVENT_IDS: Final[Mapping[str, str]] = {
     "110100": "Application Activity",

@@ -195,7 +195,8 @@ class _GuardedSocket(AssociationSocket):
         super()._shutdown_socket()
         self._is_shut = True
         if not self.assoc.is_established:
-            self.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+            provider: Any = self.assoc.dul
+            provider.to_user_queue.put(None)
 
     def await_answer(self) -> None:
         """Read nothing more until an answer was sent."""

@@ -64,6 +64,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "staff.reset": ("110113", "U"),
     "queue.added": ("110110", "C"),
     "queue.resolved": ("110110", "U"),
+    "pacs.added": ("110113", "C"),
+    "pacs.removed": ("110113", "D"),
 }
 """Every event this node writes."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from undisc_node.services.ports import Entropy
+from undisc_node.storage.archives import DeliveryTable, PacsTable
 from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.database import open_reader, open_writer
 from undisc_node.storage.faults import database_faults
@@ -53,6 +54,8 @@ class CatalogRecords:
     figures: FigureTable
     queue: QueueTable
     staff: StaffTable
+    pacs: PacsTable
+    deliveries: DeliveryTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -70,6 +73,8 @@ class CatalogRecords:
             figures=FigureTable(session),
             queue=QueueTable(session),
             staff=StaffTable(session),
+            pacs=PacsTable(session),
+            deliveries=DeliveryTable(session),
         )
 
 

@@ -10,6 +10,7 @@ from undisc_node.web import (
     admin_fetches,
     admin_grants,
     admin_log,
+    admin_pacs,
     admin_peers,
     admin_queue,
     admin_restored,
@@ -34,4 +35,5 @@ ROUTES: Final = (
     *admin_staff.ROUTES,
     *admin_log.ROUTES,
     *admin_restored.ROUTES,
+    *admin_pacs.ROUTES,
 )

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from undisc_node.services.archive_model import Pacs
+from undisc_node.services.archiving import PacsWish
 from undisc_node.services.auditing import Verified
 from undisc_node.services.granting import Granted
 from undisc_node.services.model import (
@@ -384,6 +386,22 @@ class KeepsStaff(Protocol):
         """Give somebody a new password."""
 
 
+class KeepsArchives(Protocol):
+    """Administers the practice's archives."""
+
+    def add(self, wish: PacsWish, actor: str) -> Pacs:
+        """Keep an archive."""
+
+    def list(self) -> Sequence[Pacs]:
+        """List all of them."""
+
+    def echo(self, name: str) -> Pacs:
+        """Ask one whether it answers."""
+
+    def remove(self, name: str, actor: str) -> Pacs:
+        """Forget one, and what is on its way there."""
+
+
 class AsksPeers(Protocol):
     """Asks peers what they remember of this node."""
 
@@ -413,4 +431,5 @@ class AdminUses:
     recalling: AsksPeers
     queueing: Queues
     staff: KeepsStaff
+    archiving: KeepsArchives
     clock: Clock

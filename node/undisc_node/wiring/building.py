@@ -44,6 +44,7 @@ from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.store import PackStore
 from undisc_node.watching import watch
 from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_node.wiring.archives import build_archives
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.node import Node
 from undisc_protocol.identity import read_identity
@@ -176,6 +177,9 @@ def build(settings: Settings) -> Iterator[Node]:
         entropy=entropy,
         own=own,
     )
+    archives = build_archives(
+        settings, catalog=catalog, journal=journal, clock=clock, entropy=entropy
+    )
     restoring = Restoring(catalog=catalog, journal=journal, clock=clock)
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     admin = AdminUses(
@@ -210,6 +214,7 @@ def build(settings: Settings) -> Iterator[Node]:
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
+        archiving=archives.archiving,
         clock=clock,
     )
     public = PublicUses(

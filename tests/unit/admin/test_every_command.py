@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from support import fake_admin as fake
+from support import fake_archives as archives
 from support.fake_admin import error
 from undisc_admin.cli import main
 from undisc_admin.errors import MEANINGS, ExitCode, exit_code_of
@@ -95,6 +96,10 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["staff", "add", "anna", "--role", "admin"], {"member": fake.STAFF_ROW}),
         (["staff", "disable", "anna", "--yes"], {"member": fake.STAFF_ROW}),
         (["staff", "reset", "anna"], {"member": fake.STAFF_ROW}),
+        (["pacs", "list"], {"pacs": [archives.PACS_ROW]}),
+        (["pacs", "add", "main", "--dimse", "A@b:104"], {"pacs": archives.PACS_ROW}),
+        (["pacs", "echo", "main"], {"pacs": archives.PACS_ROW, "milliseconds": 12}),
+        (["pacs", "remove", "main", "--yes"], {"removed": "main"}),
         (["log", "list"], {"events": [fake.EVENT]}),
         (
             ["log", "verify"],
@@ -120,6 +125,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("fetches", ["fetches", "list"], {"fetches": []}),
         ("queue", ["queue", "list"], {"queue": []}),
         ("staff", ["staff", "list"], {"staff": []}),
+        ("pacs", ["pacs", "list"], {"pacs": []}),
     ],
 )
 def test_an_empty_list_prints_no_table_and_says_what_to_do_next(

@@ -5,6 +5,30 @@ implementation of each, and `tests/contract` runs one suite on both. Ports are s
 cases run in worker threads, and the web layer keeps the event loop free.
 """
 
+from undisc_node.services.ports.archives import (
+    Archive as Archive,
+)
+from undisc_node.services.ports.archives import (
+    Archives as Archives,
+)
+from undisc_node.services.ports.archives import (
+    DeliveryRecords as DeliveryRecords,
+)
+from undisc_node.services.ports.archives import (
+    Outgoing as Outgoing,
+)
+from undisc_node.services.ports.archives import (
+    PacsRecords as PacsRecords,
+)
+from undisc_node.services.ports.archives import (
+    StoreAnswer as StoreAnswer,
+)
+from undisc_node.services.ports.archives import (
+    Take as Take,
+)
+from undisc_node.services.ports.archives import (
+    Watch as Watch,
+)
 from undisc_node.services.ports.department import (
     QueueRecords as QueueRecords,
 )

@@ -23,6 +23,7 @@ from undisc_node.services.model import (
     Ticket,
     Tombstone,
 )
+from undisc_node.services.ports.archives import DeliveryRecords, PacsRecords
 from undisc_node.services.ports.department import QueueRecords
 from undisc_node.services.ports.staff import StaffRecords
 from undisc_protocol.did import Did
@@ -392,6 +393,14 @@ class Records(Protocol):
     @property
     def staff(self) -> StaffRecords:
         """Who of the practice signs in."""
+
+    @property
+    def pacs(self) -> PacsRecords:
+        """Configured archives."""
+
+    @property
+    def deliveries(self) -> DeliveryRecords:
+        """Studies on their way into archives."""
 
 
 class Catalog(Protocol):
