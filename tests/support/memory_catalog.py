@@ -34,6 +34,7 @@ from undisc_node.services.model import (
     Ticket,
     Tombstone,
 )
+from undisc_node.services.study_search import StudyFacts, StudySearch
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier, leaf_hash
 from undisc_protocol.tree import Checkpoint
@@ -68,6 +69,30 @@ class _Studies(Part):
         found.reverse()
         found.sort(key=lambda one: one.arrived_ms, reverse=True)
         return found[offset : offset + limit]
+
+    def search(
+        self, wanted: StudySearch, *, limit: int = 100, offset: int = 0
+    ) -> Sequence[tuple[Study, StudyFacts | None]]:
+        facts = self._now.study_facts
+        found = [
+            (one, facts.get(one.id))
+            for one in self._now.studies.values()
+            if wanted.matches(one, facts.get(one.id))
+        ]
+        found.sort(key=lambda one: (one[0].study_date, one[0].study_time, one[0].id), reverse=True)
+        return found[offset : offset + limit]
+
+    def put_facts(self, facts: StudyFacts) -> None:
+        self._new.study_facts[facts.study] = facts
+
+    def undescribed(self, limit: int) -> Sequence[Study]:
+        facts = self._now.study_facts
+        return [
+            one
+            for one in self._now.studies.values()
+            if one.settled_ms is not None
+            and (one.id not in facts or facts[one.id].described_ms != one.arrived_ms)
+        ][:limit]
 
     def starting(self, prefix: str) -> Sequence[Study]:
         found = [one for one in self._now.studies.values() if one.id.hex().startswith(prefix)]
@@ -129,6 +154,7 @@ class _Studies(Part):
             self.remove_pack(pack.id, at_ms)
         self._new.studies.pop(study, None)
         forget_study(self._new, study)
+        self._new.study_facts.pop(study, None)
 
     def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
         return [one for one in self._now.packs.values() if one.study == study and one.role is role]

@@ -22,6 +22,7 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.staff_rows import StaffMember
+from undisc_node.services.study_search import StudyFacts
 from undisc_protocol.log import Frontier
 from undisc_protocol.tree import Checkpoint
 
@@ -45,6 +46,7 @@ class Tables:
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     restored: list[Restored] = field(default_factory=list)
     suspended: set[bytes] = field(default_factory=set)
+    study_facts: dict[bytes, StudyFacts] = field(default_factory=dict)
     queue: dict[bytes, QueueRow] = field(default_factory=dict)
     staff: dict[str, StaffMember] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)

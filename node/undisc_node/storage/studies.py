@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from undisc_node.services.model import Pack, PackRole, Patient, Study, StudyState, Tombstone
+from undisc_node.services.study_search import StudyFacts, StudySearch, plain_name
+from undisc_node.storage import study_search
 from undisc_node.storage.session import Session
 from undisc_node.storage.statements import Columns
 
@@ -17,6 +19,8 @@ _STUDIES = Columns.of(
     " description modalities sender instances size waiting state reason created_ms arrived_ms"
     " settled_ms kept search",
 )
+_FACTS = Columns.of("study_facts", "study series referring study_id described_ms referring_search")
+_FACTS_READ: Final = 5  # columns; the last is for searching only
 _SHORTEST_INDEXED: Final = 3  # characters; the index of texts knows every run of three
 _FOUND: Final = """id IN (
     SELECT study FROM study_texts
@@ -76,6 +80,53 @@ class StudyTable:
                 " ORDER BY arrived_ms DESC, rowid DESC LIMIT ? OFFSET ?"
             ),
             (*conditions.values(), limit, offset),
+        )
+        return [_study(row) for row in rows]
+
+    def search(
+        self, wanted: StudySearch, *, limit: int = 100, offset: int = 0
+    ) -> Sequence[tuple[Study, StudyFacts | None]]:
+        """List active studies of that kind with their facts, newest study date first."""
+        if wanted.allowed is not None and not wanted.allowed:
+            return []
+        plan = study_search.plan(self._session, wanted)
+        columns = ", ".join(f"s.{name}" for name in _STUDIES.names)
+        facts = ", ".join(f"f.{name}" for name in _FACTS.names[:_FACTS_READ])
+        rows = self._session.rows(
+            f"SELECT {columns}, {facts} FROM {plan.source}"  # noqa: S608 - constants of this package
+            " LEFT JOIN study_facts f ON f.study = s.id"
+            f" WHERE {' AND '.join(plan.conditions)} ORDER BY {plan.order} LIMIT ? OFFSET ?",
+            (*plan.values, limit, offset),
+        )
+        return [(_study(row), _facts(row[len(_STUDIES.names) :])) for row in rows]
+
+    def put_facts(self, facts: StudyFacts) -> None:
+        """Keep what was read of a study; it is undescribed again when it grows."""
+        self._session.write(
+            _FACTS.put(),
+            (
+                facts.study,
+                facts.series,
+                facts.referring,
+                facts.study_id,
+                facts.described_ms,
+                plain_name(facts.referring),
+            ),
+        )
+        self._session.write(
+            "DELETE FROM study_undescribed WHERE study = ?1"
+            " AND (SELECT arrived_ms FROM studies WHERE id = ?1) = ?2",
+            (facts.study, facts.described_ms),
+        )
+
+    def undescribed(self, limit: int) -> Sequence[Study]:
+        """List settled studies whose facts were not read since they grew."""
+        rows = self._session.rows(
+            _STUDIES.select(
+                "WHERE id IN (SELECT study FROM study_undescribed) AND settled_ms IS NOT NULL"
+                " LIMIT ?"
+            ),
+            (limit,),
         )
         return [_study(row) for row in rows]
 
@@ -255,6 +306,10 @@ def _study(row: Any) -> Study:
         settled_ms=row[20],
         kept=bool(row[21]),
     )
+
+
+def _facts(row: Any) -> StudyFacts | None:
+    return None if row[0] is None else StudyFacts(*row)
 
 
 def _pack(row: Any) -> Pack:

@@ -26,6 +26,7 @@ from undisc_node.services.model import (
 from undisc_node.services.ports.archives import DeliveryRecords, PacsRecords
 from undisc_node.services.ports.department import QueueRecords
 from undisc_node.services.ports.staff import StaffRecords
+from undisc_node.services.study_search import StudyFacts, StudySearch
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier
 from undisc_protocol.tree import Checkpoint
@@ -54,6 +55,17 @@ class StudyRecords(Protocol):
         `text` matches a part of patient name, patient id, accession or UID; `patient` is a whole
         patient id.
         """
+
+    def search(
+        self, wanted: StudySearch, *, limit: int = 100, offset: int = 0
+    ) -> Sequence[tuple[Study, StudyFacts | None]]:
+        """List active studies of that kind with their facts, newest study date first."""
+
+    def put_facts(self, facts: StudyFacts) -> None:
+        """Keep what was read of a study; it is undescribed again when it grows."""
+
+    def undescribed(self, limit: int) -> Sequence[Study]:
+        """List settled studies whose facts were not read since they grew."""
 
     def starting(self, prefix: str) -> Sequence[Study]:
         """List up to two studies whose id begins with these hex digits, at most 32 of them."""
