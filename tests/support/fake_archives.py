@@ -18,6 +18,30 @@ PACS_ROW: dict[str, Any] = {
     "issuer": "HOSP",
     "added": "2026-11-24T05:31:23Z",
 }
+PULL_ROW: dict[str, Any] = {
+    "id": "4ac0ffee" + "0" * 24,
+    "pacs": "main",
+    "state": "done",
+    "studies": 1,
+    "studies_done": 1,
+    "images": 12,
+    "images_total": 12,
+    "bytes": 5_000_000,
+    "problem": None,
+    "created": "2026-11-24T05:31:23Z",
+    "ended": "2026-11-24T05:31:25Z",
+}
+CANDIDATE: dict[str, Any] = {
+    "uid": "1.2.3",
+    "patient": {"name": "Doe^Jane", "id": "P-1", "issuer": "", "birth_date": "19700101", "sex": ""},
+    "study_date": "20190304",
+    "accession": "A-7",
+    "description": "CT head",
+    "modalities": ["CT"],
+    "instances": 12,
+    "here": 0,
+    "complete": False,
+}
 
 
 def usual(method: str, parts: Sequence[str]) -> Mapping[str, Any] | None:
@@ -31,4 +55,8 @@ def usual(method: str, parts: Sequence[str]) -> Mapping[str, Any] | None:
             return {"pacs": PACS_ROW, "milliseconds": 12}
         case ["DELETE", "pacs", name]:
             return {"removed": name}
+        case ["POST", "pulls", "look"]:
+            return {"pacs": "main", "studies": [CANDIDATE]}
+        case ["POST", "pulls", *_] | ["GET", "pulls", _]:
+            return {"pull": PULL_ROW}
     return None

@@ -82,6 +82,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "queue.resolved": "It was decided, or came right by itself.",
     "pacs.added": "An archive of the practice was added.",
     "pacs.removed": "An archive of the practice was removed.",
+    "pull.asked": "Somebody asked for studies of an archive of the practice.",
+    "pull.ended": "They are here, or detail says how it ended.",
 }
 _EVENT_IDS: Final[Mapping[str, str]] = {
     "110100": "Application Activity",
@@ -91,6 +93,7 @@ _EVENT_IDS: Final[Mapping[str, str]] = {
     "110105": "DICOM Study Deleted",
     "110106": "Export",
     "110110": "Patient Record",
+    "110112": "Query",
     "110113": "Security Alert",
 }
 _ACTIONS: Final = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "execute"}

@@ -13,6 +13,7 @@ from undisc_admin.commands.copies import copies, tell_copies
 from undisc_admin.commands.studies_export import export_study
 from undisc_admin.commands.studies_import import import_studies
 from undisc_admin.commands.studies_leaving import keep, leaving
+from undisc_admin.commands.studies_pull import pull_studies
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short, size
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -32,6 +33,7 @@ def studies() -> None:
 
 studies.add_command(import_studies)
 studies.add_command(export_study)
+studies.add_command(pull_studies)
 studies.add_command(leaving)
 studies.add_command(keep)
 

@@ -66,6 +66,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "queue.resolved": ("110110", "U"),
     "pacs.added": ("110113", "C"),
     "pacs.removed": ("110113", "D"),
+    "pull.asked": ("110112", "E"),
+    "pull.ended": ("110104", "C"),
 }
 """Every event this node writes."""
 
@@ -82,6 +84,11 @@ def about_study(study: Study) -> tuple[Subject, ...]:
         return (ours, named)
     patient = Subject(kind=_PERSON, role=_ROLE_PATIENT, idtype="2", id=study.patient.id, name="")
     return (ours, named, patient)
+
+
+def about_uid(uid: str) -> Subject:
+    """Name a study that is not here yet as an object of an event."""
+    return Subject(kind=_SYSTEM, role=_ROLE_REPORT, idtype="110180", id=uid, name="")
 
 
 def about_security(idtype: str, identifier: bytes) -> Subject:

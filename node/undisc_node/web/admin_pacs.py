@@ -1,17 +1,19 @@
-"""Archives of the practice on the admin socket: add, list, ask, remove."""
+"""Archives of the practice on the admin socket: add, list, ask, remove, pull studies from."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Final
 
 from aiohttp import web
 
-from undisc_node.services.archive_model import Pacs, Retrieve
+from undisc_node.services.archive_model import Pacs, Retrieve, Wanted
 from undisc_node.services.archiving import PacsWish
 from undisc_node.services.errors import Invalid
+from undisc_node.services.pulling import Candidate, Pull
 from undisc_node.web.admin_answers import admin_route, answer, changes, reads
 from undisc_node.web.fields import read_fields
-from undisc_node.web.rendering import Json, moment_ms
+from undisc_node.web.rendering import Json, moment_ms, moment_or_none, problem_json
 from undisc_node.web.routing import NO_BODY
 from undisc_node.web.uses import AdminUses
 
@@ -85,9 +87,91 @@ async def remove_pacs(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def look_for_studies(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/pulls/look: what an archive has; nothing is brought."""
+    fields = await read_fields(request)
+    pacs = fields.text("pacs", optional=True)
+    wanted = Wanted(
+        patient=fields.text("patient", optional=True),
+        accession=fields.text("accession", optional=True),
+        study=fields.text("study", optional=True),
+    )
+    fields.done()
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        known, found = uses.pulling.look(pacs, wanted)
+        return {"pacs": known.name, "studies": [_candidate_json(one) for one in found]}
+
+    return await answer(request, work)
+
+
+async def start_pull(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/pulls: bring studies of an archive, named by their UIDs."""
+    fields = await read_fields(request)
+    pacs = fields.text("pacs", optional=True)
+    studies = fields.texts("studies")
+    fields.done()
+    return await answer(
+        request,
+        lambda uses, actor: {"pull": _pull_json(uses.pulling.start(pacs, studies, actor))},
+    )
+
+
+async def show_pull(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/pulls/{pull}: how far it has come."""
+    prefix = request.match_info["pull"]
+    return await answer(request, lambda uses, _: {"pull": _pull_json(uses.pulling.find(prefix))})
+
+
+async def cancel_pull(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/pulls/{pull}/cancel: end it; what came stays."""
+    prefix = request.match_info["pull"]
+    (await read_fields(request)).done()
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        return {"pull": _pull_json(uses.pulling.cancel(uses.pulling.find(prefix).id))}
+
+    return await answer(request, work)
+
+
+def _candidate_json(one: Candidate) -> Json:
+    found = one.found
+    return {
+        "uid": found.uid,
+        "patient": asdict(found.patient),
+        "study_date": found.date,
+        "accession": found.accession,
+        "description": found.description,
+        "modalities": list(found.modalities),
+        "instances": found.instances,
+        "here": one.here,
+        "complete": one.complete,
+    }
+
+
+def _pull_json(pull: Pull) -> Json:
+    return {
+        "id": pull.id.hex(),
+        "pacs": pull.pacs,
+        "state": pull.state,
+        "studies": pull.studies,
+        "studies_done": pull.studies_done,
+        "images": pull.images,
+        "images_total": pull.images_total,
+        "bytes": pull.size,
+        "problem": problem_json(pull.problem),
+        "created": moment_ms(pull.created_ms),
+        "ended": moment_or_none(pull.ended_ms),
+    }
+
+
 ROUTES: Final = (
     changes("/admin/v1/pacs", add_pacs),
     reads("/admin/v1/pacs", list_pacs),
     changes(_PACS + "/echo", echo_pacs),
     admin_route(method="DELETE", path=_PACS, body_limit=NO_BODY, handler=remove_pacs),
+    changes("/admin/v1/pulls/look", look_for_studies),
+    changes("/admin/v1/pulls", start_pull),
+    reads("/admin/v1/pulls/{pull}", show_pull),
+    changes("/admin/v1/pulls/{pull}/cancel", cancel_pull),
 )

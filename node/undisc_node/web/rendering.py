@@ -228,7 +228,7 @@ def fetch_json(fetch: Fetch, progress: Progress, names: Names) -> Json:
         "peer": fetch.peer.hex(),
         "peer_name": names.of_node(fetch.peer),
         "state": fetch.state,
-        "problem": _problem_json(fetch.problem or progress.problem),
+        "problem": problem_json(fetch.problem or progress.problem),
         "next_try": moment_or_none(progress.next_try_ms),
         "study": None if fetch.study is None else fetch.study.hex(),
         "objects": fetch.objects,
@@ -243,8 +243,8 @@ def fetch_json(fetch: Fetch, progress: Progress, names: Names) -> Json:
     }
 
 
-def _problem_json(problem: str) -> Json | None:
-    """Take `code: sentence` apart."""
+def problem_json(problem: str) -> Json | None:
+    """Take `code: sentence` apart; None when all is well."""
     if not problem:
         return None
     found = _PROBLEM.fullmatch(problem)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from undisc_node.services.archive_model import Pacs
+from undisc_node.services.archive_model import Pacs, Wanted
 from undisc_node.services.archiving import PacsWish
 from undisc_node.services.auditing import Verified
 from undisc_node.services.granting import Granted
@@ -28,6 +28,7 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Clock, Reply, Source
+from undisc_node.services.pulling import Candidate, Pull
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.queueing import Decision
 from undisc_node.services.receiving import StoreOutcome
@@ -402,6 +403,22 @@ class KeepsArchives(Protocol):
         """Forget one, and what is on its way there."""
 
 
+class Pulls(Protocol):
+    """Brings studies of the practice's archives."""
+
+    def look(self, pacs: str, wanted: Wanted) -> tuple[Pacs, Sequence[Candidate]]:
+        """Ask an archive what it has."""
+
+    def start(self, pacs: str, studies: Sequence[str], actor: str) -> Pull:
+        """Bring studies, in the background."""
+
+    def find(self, prefix: str) -> Pull:
+        """Find by a prefix of the id."""
+
+    def cancel(self, pull_id: bytes) -> Pull:
+        """End one; what came stays."""
+
+
 class AsksPeers(Protocol):
     """Asks peers what they remember of this node."""
 
@@ -432,4 +449,5 @@ class AdminUses:
     queueing: Queues
     staff: KeepsStaff
     archiving: KeepsArchives
+    pulling: Pulls
     clock: Clock

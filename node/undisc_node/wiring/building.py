@@ -178,7 +178,12 @@ def build(settings: Settings) -> Iterator[Node]:
         own=own,
     )
     archives = build_archives(
-        settings, catalog=catalog, journal=journal, clock=clock, entropy=entropy
+        settings,
+        catalog=catalog,
+        store=receiving.store,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
     )
     restoring = Restoring(catalog=catalog, journal=journal, clock=clock)
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
@@ -215,6 +220,7 @@ def build(settings: Settings) -> Iterator[Node]:
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
         archiving=archives.archiving,
+        pulling=archives.pulling,
         clock=clock,
     )
     public = PublicUses(
@@ -270,6 +276,7 @@ def build(settings: Settings) -> Iterator[Node]:
             clock=clock,
         )
     finally:
+        archives.pulling.stop()
         fetching.stop()
         keyring.close()
         catalog.close()

@@ -52,3 +52,47 @@ def test_removing_asks_first(undisc, node):
     assert undisc("pacs", "remove", "main", typed="n\n").exit_code == ExitCode.FAILED
     assert node.asked == []
     assert undisc("pacs", "remove", "main", typed="y\n").exit_code == 0
+
+
+def test_a_pull_shows_what_there_is_and_brings_what_is_missing(undisc, node):
+    whole = {**fake.CANDIDATE, "uid": "1.2.4", "here": 12, "complete": True}
+    node.say("POST", "pulls/look", {"pacs": "main", "studies": [fake.CANDIDATE, whole]})
+    node.say("POST", "pulls", {"pull": {**fake.PULL_ROW, "state": "running"}})
+
+    done = undisc("studies", "pull", "--patient", "P-1")
+
+    assert done.exit_code == 0
+    assert "CT head" in done.stdout
+    assert "pulled 1 study, 12 images, 5.0 MB" in done.stderr
+    assert json.loads(node.asked[1].body) == {"pacs": "main", "studies": ["1.2.3"]}
+
+
+def test_a_dry_run_brings_nothing(undisc, node):
+    done = undisc("studies", "pull", "--accession", "A-7", "--dry-run")
+
+    assert done.exit_code == 0
+    assert node.calls() == [("POST", "pulls/look")]
+
+
+def test_a_pull_that_broke_off_fails_with_what_to_do(undisc, node):
+    problem = {"code": "incomplete", "message": "9 of 12 images did not come", "hint": ""}
+    node.say("POST", "pulls", {"pull": {**fake.PULL_ROW, "state": "failed", "problem": problem}})
+
+    done = undisc("studies", "pull", "--study", "1.2.3", "--json")
+
+    assert done.exit_code == ExitCode.UNAVAILABLE
+    assert json.loads(done.stdout)["pull"]["problem"] == problem
+    assert "9 of 12 images did not come" in done.stderr
+    assert "hint: repeat" in done.stderr
+
+
+def test_ctrl_c_ends_the_pull_at_the_node(undisc, node):
+    node.say("POST", "pulls", {"pull": {**fake.PULL_ROW, "state": "running"}})
+
+    def interrupt(_seconds):
+        raise KeyboardInterrupt
+
+    done = undisc("studies", "pull", "--patient", "P-1", sleep=interrupt)
+
+    assert done.exit_code == ExitCode.INTERRUPTED
+    assert node.calls()[-1] == ("POST", f"pulls/{fake.PULL_ROW['id']}/cancel")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from undisc_node.services.archive_model import Pacs, Retrieve
+from undisc_node.services.archive_model import FoundStudy, Pacs, Retrieve
 from undisc_node.services.errors import NotFound
+from undisc_node.services.model import Patient
+from undisc_node.services.pulling import Candidate, Pull, PullState
 
 PACS = Pacs(
     name="main",
@@ -18,6 +20,42 @@ PACS = Pacs(
     issuer="HOSP",
     added_ms=1_795_498_283_000,
 )
+
+
+PULL = Pull(
+    id=b"4" * 16,
+    pacs="main",
+    state=PullState.RUNNING,
+    studies=1,
+    studies_done=0,
+    images=3,
+    images_total=12,
+    size=1_000,
+    problem="incomplete: 9 of 12 images did not come",
+    created_ms=1_795_498_283_000,
+    ended_ms=None,
+)
+
+
+class FakePulling:
+    def __init__(self):
+        self.calls = []
+
+    def look(self, pacs, wanted):
+        self.calls.append((pacs, wanted))
+        found = FoundStudy("1.2.3", Patient("Doe^Jane", "P-1"), instances=12)
+        return PACS, [Candidate(found, 12)]
+
+    def start(self, pacs, studies, actor):
+        self.calls.append((pacs, studies))
+        return PULL
+
+    def find(self, prefix):
+        return PULL
+
+    def cancel(self, pull_id):
+        self.calls.append(("cancel", pull_id))
+        return PULL
 
 
 class FakeArchiving:

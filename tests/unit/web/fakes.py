@@ -42,7 +42,7 @@ from undisc_protocol.did import Did
 from undisc_protocol.errors import BadTicket, OutsideExtent
 from undisc_protocol.log import Actor, Event, Subject
 from undisc_protocol.pack import ObjectHeader
-from unit.web.archive_fakes import FakeArchiving
+from unit.web.archive_fakes import FakeArchiving, FakePulling
 from unit.web.fakes_department import FakeQueueing, FakeStaff
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
@@ -474,6 +474,7 @@ def admin_uses(**others) -> AdminUses:
         "queueing": FakeQueueing(),
         "staff": FakeStaff(),
         "archiving": FakeArchiving(),
+        "pulling": FakePulling(),
         "clock": Clock(),
     }
     return AdminUses(**{**parts, **others})

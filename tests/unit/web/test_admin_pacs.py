@@ -1,6 +1,6 @@
 """Archives on the admin socket."""
 
-from undisc_node.services.archive_model import Retrieve
+from undisc_node.services.archive_model import Retrieve, Wanted
 from undisc_node.services.archiving import PacsWish
 
 
@@ -43,3 +43,18 @@ def test_archives_are_listed_asked_and_removed(node):
     assert listed == [asked["pacs"]]
     assert removed == {"removed": "main"}
     assert node.call("admin", "DELETE", "/admin/v1/pacs/other").error == "not_found"
+
+
+def test_a_pull_is_looked_for_started_watched_and_cancelled(node):
+    seen = node.call("admin", "POST", "/admin/v1/pulls/look", {"patient": "P-1"}).json
+    started = node.call("admin", "POST", "/admin/v1/pulls", {"studies": ["1.2.3"]}).json["pull"]
+    shown = node.call("admin", "GET", f"/admin/v1/pulls/{started['id']}").json["pull"]
+    node.call("admin", "POST", f"/admin/v1/pulls/{started['id']}/cancel", {})
+
+    assert seen["studies"][0]["complete"] is True
+    assert shown["problem"]["code"] == "incomplete"
+    assert node.admin.pulling.calls == [
+        ("", Wanted(patient="P-1")),
+        ("", ("1.2.3",)),
+        ("cancel", b"4" * 16),
+    ]
