@@ -15,6 +15,7 @@ from typing import TypeVar
 from support.memory_archives import Deliveries, PacsRows, forget_study
 from support.memory_department import Queue
 from support.memory_figures import Figures
+from support.memory_media import Media, forget_media
 from support.memory_staff import StaffAccounts
 from support.memory_tables import Part, Tables
 from undisc_node.services.errors import Conflict, NotFound
@@ -155,6 +156,7 @@ class _Studies(Part):
         self._new.studies.pop(study, None)
         forget_study(self._new, study)
         self._new.study_facts.pop(study, None)
+        forget_media(self._new, study)
 
     def packs(self, study: bytes, role: PackRole = PackRole.MAIN) -> Sequence[Pack]:
         return [one for one in self._now.packs.values() if one.study == study and one.role is role]
@@ -185,6 +187,7 @@ class _Studies(Part):
                 if not any(pack.study == one.study for pack in self._new.packs.values()):
                     self._new.studies.pop(one.study, None)
                     forget_study(self._new, one.study)
+                    forget_media(self._new, one.study)
             self._new.tombstones.setdefault(one.pack, one)
 
 
@@ -445,6 +448,7 @@ class MemoryRecords:
         self.log = _Log(tables, writable=writable)
         self.restored = _Restored(tables, writable=writable)
         self.witnessed = _Witnessed(tables, writable=writable)
+        self.media = Media(tables, writable=writable)
         self.figures = Figures(tables, writable=writable)
         self.queue = Queue(tables, writable=writable)
         self.staff = StaffAccounts(tables, writable=writable)

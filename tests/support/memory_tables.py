@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 
 from undisc_node.services.archive_model import Delivery, Pacs
+from undisc_node.services.media_model import Medium
 from undisc_node.services.model import (
     Fetch,
     Grant,
@@ -43,6 +44,8 @@ class Tables:
     heads: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     logs: dict[tuple[bytes, bytes], tuple[int, Checkpoint]] = field(default_factory=dict)
     recalled: dict[bytes, Recalled] = field(default_factory=dict)
+    media: dict[bytes, Medium] = field(default_factory=dict)
+    media_studies: set[tuple[bytes, bytes]] = field(default_factory=set)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     restored: list[Restored] = field(default_factory=list)
     suspended: set[bytes] = field(default_factory=set)

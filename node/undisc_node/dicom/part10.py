@@ -26,6 +26,8 @@ EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
 _PREAMBLE = 128
 _PREFIX = b"DICM"
 _START = _PREAMBLE + len(_PREFIX)
+META_AT: Final = _START
+"""Where the file meta information of a regular file starts, in bytes."""
 _LAST_META = 0x0002FFFF
 _SOP_CLASS = 0x00020002
 _SOP_INSTANCE = 0x00020003

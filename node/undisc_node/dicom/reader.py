@@ -103,6 +103,12 @@ def _read_values(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
 
 def _scan(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
     """Collect the wanted values of a data set that is not deflated."""
+    encoding = encoding_of(stream, syntax)
+    return scan.Scanner(stream, size, encoding).collect(_WANTED, _LAST)
+
+
+def encoding_of(stream: BinaryIO, syntax: str) -> scan.Encoding:
+    """Tell how the elements at which the stream stands are written."""
     at = stream.tell()
     first = stream.read(8)
     stream.seek(at)
@@ -110,8 +116,7 @@ def _scan(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
     # Real objects exist whose elements are implicit although the file says explicit, and the other
     # way round; the first element shows it (two capital letters are no believable length).
     explicit = big_endian or scan.is_representation(first[4:6])
-    encoding = scan.Encoding(explicit=explicit, big_endian=big_endian)
-    return scan.Scanner(stream, size, encoding).collect(_WANTED, _LAST)
+    return scan.Encoding(explicit=explicit, big_endian=big_endian)
 
 
 def _facts(values: dict[int, bytes], frame: part10.Frame) -> InstanceFacts:

@@ -180,6 +180,25 @@ class Scanner:
             self._stream.seek(self._at)
 
 
+def open_element(stream: BinaryIO, encoding: Encoding) -> tuple[int, int] | None:
+    """Read the tag and length of the element at which a stream stands; None at its end.
+
+    The stream is left at the value; of an element that begins no value here, such as a delimiter,
+    only the tag is of use.
+    """
+    start = stream.read(8)
+    if len(start) < 8:  # noqa: PLR2004 - tag and length
+        return None
+    order = ">" if encoding.big_endian else "<"
+    group, element, representation, short = struct.unpack(order + "HH2sH", start)
+    if not encoding.explicit:
+        short = struct.unpack(order + "L", start[4:])[0]
+    elif representation in _LONG:
+        rest = stream.read(4)
+        short = struct.unpack(order + "L", rest)[0] if len(rest) == 4 else _UNDEFINED  # noqa: PLR2004
+    return group << 16 | element, short
+
+
 def is_representation(data: bytes) -> bool:
     """Tell whether two bytes look like a value representation: two capital letters."""
     return data.isalpha() and data.isupper()

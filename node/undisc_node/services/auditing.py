@@ -28,6 +28,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "node.restored": ("110100", "E"),
     "node.confirmed": ("110113", "U"),
     "study.begun": ("110102", "E"),
+    "study.imported": ("110107", "C"),
+    "study.exported": ("110106", "R"),
     "study.settled": ("110104", "C"),
     "study.held": ("110103", "U"),
     "study.released": ("110103", "U"),

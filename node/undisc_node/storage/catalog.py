@@ -24,6 +24,7 @@ from undisc_node.storage.fetches import FetchTable
 from undisc_node.storage.figures import FigureTable
 from undisc_node.storage.grants import GrantTable
 from undisc_node.storage.log import LogTable
+from undisc_node.storage.media import MediaTable
 from undisc_node.storage.migrations import CATALOG
 from undisc_node.storage.peers import PeerTable
 from undisc_node.storage.queue import QueueTable
@@ -56,6 +57,7 @@ class CatalogRecords:
     staff: StaffTable
     pacs: PacsTable
     deliveries: DeliveryTable
+    media: MediaTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -75,6 +77,7 @@ class CatalogRecords:
             staff=StaffTable(session),
             pacs=PacsTable(session),
             deliveries=DeliveryTable(session),
+            media=MediaTable(session),
         )
 
 

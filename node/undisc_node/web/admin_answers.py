@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 
 from aiohttp import web
@@ -42,3 +42,36 @@ async def answer(request: web.Request, work: Callable[[AdminUses, str], Json]) -
 def names_in(uses: AdminUses) -> Names:
     """Return the names of all peers."""
     return Names(uses.peering.list())
+
+
+async def send_chunks(
+    request: web.Request, size: int, chunks: Iterator[bytes], content_type: str
+) -> web.StreamResponse:
+    """Answer with bytes of a known length, each chunk made in a worker thread.
+
+    Args:
+        request: The request.
+        size: Their number.
+        chunks: The bytes; raises when what is stored is damaged.
+        content_type: What they are.
+    """
+    workers = request.app[keys.WORKERS]
+    try:
+        # Before the head goes out, so that a damaged object is an error and not a broken answer.
+        chunk = await workers.run(lambda: next(chunks, b""))
+        response = web.StreamResponse(headers={"Cache-Control": "no-store"})
+        response.content_type = content_type
+        response.content_length = size
+        await response.prepare(request)
+        try:
+            while chunk:
+                await response.write(chunk)
+                chunk = await workers.run(lambda: next(chunks, b""))
+        except Exception:
+            if request.transport is not None:
+                request.transport.abort()  # never a short file that looks whole
+            raise
+    finally:
+        if isinstance(chunks, Generator):
+            await workers.run(chunks.close)
+    return response

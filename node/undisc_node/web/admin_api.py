@@ -10,6 +10,7 @@ from undisc_node.web import (
     admin_fetches,
     admin_grants,
     admin_log,
+    admin_media,
     admin_pacs,
     admin_peers,
     admin_queue,
@@ -28,6 +29,7 @@ async def status(request: web.Request) -> web.StreamResponse:
 ROUTES: Final = (
     reads("/admin/v1/status", status),
     *admin_studies.ROUTES,
+    *admin_media.ROUTES,
     *admin_peers.ROUTES,
     *admin_grants.ROUTES,
     *admin_fetches.ROUTES,

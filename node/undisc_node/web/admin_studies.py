@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -11,7 +11,14 @@ from undisc_node.services.errors import Invalid
 from undisc_node.services.model import Study, StudyState
 from undisc_node.web import keys
 from undisc_node.web.actors import actor_of
-from undisc_node.web.admin_answers import admin_route, answer, changes, names_in, reads
+from undisc_node.web.admin_answers import (
+    admin_route,
+    answer,
+    changes,
+    names_in,
+    reads,
+    send_chunks,
+)
 from undisc_node.web.fields import query_number, read_fields, read_hex
 from undisc_node.web.limits import body_of
 from undisc_node.web.rendering import Json, detail_json, moment_ms, study_json
@@ -20,6 +27,7 @@ from undisc_node.web.uses import AdminUses
 from undisc_protocol import limits
 
 _OBJECT: Final = 16  # bytes of an object's id
+_MEDIUM: Final = 16  # bytes of a medium's id
 _DEFAULT_LIST, _MAX_LIST = 100, 1_000  # studies in one answer
 _DEFAULT_DAYS, _MAX_DAYS = 7, 3_650  # days that a look ahead covers
 _MAX_OFFSET: Final = 10**9
@@ -48,20 +56,27 @@ async def list_studies(request: web.Request) -> web.StreamResponse:
 async def show_study(request: web.Request) -> web.StreamResponse:
     """GET /admin/v1/studies/{study}: its instances, provenance and receipts."""
     name = request.match_info["study"]
-    return await answer(
-        request,
-        lambda uses, _: detail_json(
-            uses.studies.detail(uses.studies.find(name).id), names_in(uses)
-        ),
-    )
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        found = uses.studies.find(name).id
+        return detail_json(
+            uses.studies.detail(found), names_in(uses), uses.importing.of_study(found)
+        )
+
+    return await answer(request, work)
 
 
 async def import_instance(request: web.Request) -> web.StreamResponse:
     """POST /admin/v1/instances: one file as the raw body; its `filename` is the caller's matter."""
+    named = request.query.get("medium", "")
+    medium_id = read_hex("medium", named, _MEDIUM) if named else None
     async with request.app[keys.SPOOL].take(body_of(request)) as source:
 
         def work(uses: AdminUses, _actor: str) -> Json:
+            medium = uses.importing.opened(medium_id) if medium_id else None
             outcome = uses.receiving.store(source, _IMPORT)
+            if medium is not None:
+                uses.importing.attach(medium, outcome.study)
             return {
                 "status": outcome.status,
                 "study": outcome.study.hex(),
@@ -79,25 +94,7 @@ async def export_instance(request: web.Request) -> web.StreamResponse:
     actor_of(request)
     studies, workers = request.app[keys.ADMIN].studies, request.app[keys.WORKERS]
     size, chunks = await workers.run(lambda: studies.read(studies.find(name).id, object_id))
-    try:
-        # Before the head goes out, so that a damaged object is an error and not a broken answer.
-        chunk = await workers.run(lambda: next(chunks, b""))
-        response = web.StreamResponse(headers={"Cache-Control": "no-store"})
-        response.content_type = "application/dicom"
-        response.content_length = size
-        await response.prepare(request)
-        try:
-            while chunk:
-                await response.write(chunk)
-                chunk = await workers.run(lambda: next(chunks, b""))
-        except Exception:
-            if request.transport is not None:
-                request.transport.abort()  # never a short file that looks whole
-            raise
-    finally:
-        if isinstance(chunks, Generator):
-            await workers.run(chunks.close)
-    return response
+    return await send_chunks(request, size, chunks, "application/dicom")
 
 
 def _on_study(

@@ -9,7 +9,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from undisc_node.services.model import Fetch, FetchState, Grant, Peer, Receipt, Share, Study
+from undisc_node.services.media_model import Medium
+from undisc_node.services.model import (
+    Fetch,
+    FetchState,
+    Grant,
+    Patient,
+    Peer,
+    Receipt,
+    Share,
+    Study,
+)
 from undisc_node.services.ports import Stored
 from undisc_node.services.studies import StudyDetail
 from undisc_node.web.uses import Progress
@@ -73,12 +83,30 @@ def _dids(peer: Peer) -> Iterator[Did]:
         yield read_identity_record(record).key
 
 
+def patient_json(patient: Patient) -> Json:
+    """Render whom a study is about."""
+    return dict(asdict(patient))
+
+
+def medium_json(medium: Medium) -> Json:
+    """Render a medium that studies came from."""
+    return {
+        "id": medium.id.hex(),
+        "kind": medium.kind,
+        "label": medium.label,
+        "file_set": medium.file_set,
+        "creator": medium.creator,
+        "by": medium.actor,
+        "at": moment_ms(medium.at_ms),
+    }
+
+
 def study_json(study: Study) -> Json:
     """Render a study."""
     return {
         "id": study.id.hex(),
         "uid": study.uid,
-        "patient": asdict(study.patient),
+        "patient": patient_json(study.patient),
         "study_date": study.study_date,
         "study_time": study.study_time,
         "accession": study.accession,
@@ -97,7 +125,7 @@ def study_json(study: Study) -> Json:
     }
 
 
-def detail_json(detail: StudyDetail, names: Names) -> Json:
+def detail_json(detail: StudyDetail, names: Names, media: Sequence[Medium] = ()) -> Json:
     """Render a study with its instances, where it came from and who has a copy."""
     return {
         "study": study_json(detail.study),
@@ -117,6 +145,7 @@ def detail_json(detail: StudyDetail, names: Names) -> Json:
             for fetch in detail.fetches
         ],
         "receipts": [_receipt_json(receipt, names) for receipt in detail.receipts],
+        "media": [medium_json(medium) for medium in media],
     }
 
 

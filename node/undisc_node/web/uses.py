@@ -37,6 +37,7 @@ from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
 from undisc_node.services.staff_rows import Role, StaffMember
 from undisc_node.services.studies import StudyDetail
+from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_protocol.log import Event
 
 # --- Public listener ----------------------------------------------------------------------------
@@ -437,6 +438,8 @@ class AdminUses:
     studies: KeepsStudies
     retention: LetsLeave
     receiving: Receives
+    importing: Imports
+    media: MakesMedia
     settling: Settles
     peering: KeepsPeers
     granting: Grants

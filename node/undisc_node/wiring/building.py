@@ -10,6 +10,8 @@ from threading import Lock
 from undisc_node.backups import last_backup
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
+from undisc_node.dicom.directory import DirectoryReader
+from undisc_node.dicom.media import Composer
 from undisc_node.dicom.reader import FactReader
 from undisc_node.peers.client import PeerClient
 from undisc_node.services.auditing import Auditing, Journal, Refusals
@@ -19,6 +21,8 @@ from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granting
 from undisc_node.services.identity import Cards, OwnIdentity
+from undisc_node.services.importing import Importing
+from undisc_node.services.media import Media
 from undisc_node.services.meters import MeteredReceiving, Meters
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
@@ -201,6 +205,25 @@ def build(settings: Settings) -> Iterator[Node]:
         studies=studies,
         retention=retention,
         receiving=receiving,
+        importing=Importing(
+            catalog=catalog,
+            journal=journal,
+            clock=clock,
+            entropy=entropy,
+            reader=FactReader(),
+            directories=DirectoryReader(),
+        ),
+        media=Media(
+            catalog=catalog,
+            packs=packs,
+            contents=contents,
+            composer=Composer(),
+            journal=journal,
+            clock=clock,
+            entropy=entropy,
+            practice=settings.name,
+            version=version("undisc"),
+        ),
         settling=settling,
         peering=peering,
         granting=Granting(

@@ -44,6 +44,7 @@ from undisc_protocol.log import Actor, Event, Subject
 from undisc_protocol.pack import ObjectHeader
 from unit.web.archive_fakes import FakeArchiving, FakePulling
 from unit.web.fakes_department import FakeQueueing, FakeStaff
+from unit.web.fakes_media import FakeImporting, FakeMedia
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 NOW = NOW_MS // 1000
@@ -461,6 +462,8 @@ def admin_uses(**others) -> AdminUses:
         "status": FakeStatus(),
         "studies": FakeStudies(),
         "receiving": FakeReceiving(),
+        "importing": FakeImporting(),
+        "media": FakeMedia(),
         "retention": FakeRetention(),
         "settling": FakeSettling(),
         "peering": FakePeering(),

@@ -32,6 +32,24 @@ from undisc_node.services.ports.archives import (
 from undisc_node.services.ports.department import (
     QueueRecords as QueueRecords,
 )
+from undisc_node.services.ports.media import (
+    Branch as Branch,
+)
+from undisc_node.services.ports.media import (
+    DirectoryReader as DirectoryReader,
+)
+from undisc_node.services.ports.media import (
+    Leaf as Leaf,
+)
+from undisc_node.services.ports.media import (
+    MediaRecords as MediaRecords,
+)
+from undisc_node.services.ports.media import (
+    MediumComposer as MediumComposer,
+)
+from undisc_node.services.ports.media import (
+    Trunk as Trunk,
+)
 from undisc_node.services.ports.packs import (
     Draft as Draft,
 )

@@ -25,6 +25,7 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.ports.archives import DeliveryRecords, PacsRecords
 from undisc_node.services.ports.department import QueueRecords
+from undisc_node.services.ports.media import MediaRecords
 from undisc_node.services.ports.staff import StaffRecords
 from undisc_node.services.study_search import StudyFacts, StudySearch
 from undisc_protocol.did import Did
@@ -413,6 +414,10 @@ class Records(Protocol):
     @property
     def deliveries(self) -> DeliveryRecords:
         """Studies on their way into archives."""
+
+    @property
+    def media(self) -> MediaRecords:
+        """Media that studies came from."""
 
 
 class Catalog(Protocol):
