@@ -18,6 +18,7 @@ from support.memory_figures import Figures
 from support.memory_media import Media, forget_media
 from support.memory_staff import StaffAccounts
 from support.memory_tables import Part, Tables
+from support.memory_witnessed import Witnessed
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.model import (
     Fetch,
@@ -26,7 +27,6 @@ from undisc_node.services.model import (
     Pack,
     PackRole,
     Peer,
-    Recalled,
     Receipt,
     Restored,
     Share,
@@ -38,7 +38,6 @@ from undisc_node.services.model import (
 from undisc_node.services.study_search import StudyFacts, StudySearch
 from undisc_protocol.did import Did
 from undisc_protocol.log import Frontier, leaf_hash
-from undisc_protocol.tree import Checkpoint
 
 _DAY_MS = 86_400_000
 _Decided = TypeVar("_Decided", Grant, Share, Fetch)
@@ -405,36 +404,6 @@ class _Restored(Part):
         ]
 
 
-class _Witnessed(Part):
-    def add_head(self, peer: bytes, head: bytes, at_ms: int) -> bool:
-        heads = self._new.heads
-        if (peer, head) in heads or sum(one == peer for one, _ in heads) >= 8:
-            return False
-        heads[peer, head] = at_ms
-        return True
-
-    def add_log(self, peer: bytes, seen: Checkpoint, at_ms: int) -> None:
-        logs = self._new.logs
-        known = logs.get((peer, seen.origin))
-        if known is None or seen.size > known[1].size:
-            logs[peer, seen.origin] = (at_ms, seen)
-        for old in self._logs_of(peer)[15:]:
-            del logs[peer, old.origin]
-
-    def _logs_of(self, peer: bytes) -> Sequence[Checkpoint]:
-        found = [pair for (owner, _), pair in self._now.logs.items() if owner == peer]
-        return [seen for _, seen in sorted(found, key=lambda pair: (-pair[0], pair[1].origin))]
-
-    def logs(self, peer: bytes) -> Sequence[Checkpoint]:
-        return self._logs_of(peer)
-
-    def put_recalled(self, recalled: Recalled) -> None:
-        self._new.recalled[recalled.peer] = recalled
-
-    def recalled(self) -> Sequence[Recalled]:
-        return sorted(self._now.recalled.values(), key=lambda one: one.at_ms)
-
-
 class MemoryRecords:
     """Everything the catalog keeps, within one change or look."""
 
@@ -447,7 +416,7 @@ class MemoryRecords:
         self.fetches = _Fetches(tables, writable=writable)
         self.log = _Log(tables, writable=writable)
         self.restored = _Restored(tables, writable=writable)
-        self.witnessed = _Witnessed(tables, writable=writable)
+        self.witnessed = Witnessed(tables, writable=writable)
         self.media = Media(tables, writable=writable)
         self.figures = Figures(tables, writable=writable)
         self.queue = Queue(tables, writable=writable)

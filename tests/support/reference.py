@@ -95,7 +95,6 @@ _EVENT_IDS: Final[Mapping[str, str]] = {
     "110105": "DICOM Study Deleted",
     "110106": "Export",
     "110107": "Import",
-    "110106": "Export",
     "110110": "Patient Record",
     "110112": "Query",
     "110113": "Security Alert",

@@ -193,7 +193,7 @@ def open_element(stream: BinaryIO, encoding: Encoding) -> tuple[int, int] | None
     group, element, representation, short = struct.unpack(order + "HH2sH", start)
     if not encoding.explicit:
         short = struct.unpack(order + "L", start[4:])[0]
-    elif representation in _LONG:
+    elif representation in LONG:
         rest = stream.read(4)
         short = struct.unpack(order + "L", rest)[0] if len(rest) == 4 else _UNDEFINED  # noqa: PLR2004
     return group << 16 | element, short
