@@ -114,6 +114,14 @@ def test_facts_come_with_the_study_and_are_old_when_it_grows(catalog):
         assert grown.id not in {study.id for study in records.studies.undescribed(100)}
 
 
+def test_a_study_grows_many_times_before_it_is_described(catalog):
+    for arrived in (1, 2, 3):
+        with catalog.change() as records:
+            records.studies.put(samples.study("s1", uid="1.2.1", arrived_ms=arrived))
+    with catalog.look() as records:
+        assert len(records.studies.undescribed(100)) <= 1
+
+
 PATTERNS = st.sampled_from(["", "*", "doe*", "*an*", "P?", "P1", "A*", "?", "*[*", "CT HEAD", "S*"])
 BOUNDS = st.tuples(*2 * [st.sampled_from(["", "2025", "20251231", "20260101", "20260102"])])
 

@@ -37,13 +37,14 @@ def m0015_searching(database: Database) -> None:
     """)
     database.execute("""
         CREATE TRIGGER studies_new_are_undescribed AFTER INSERT ON studies
-        BEGIN INSERT OR IGNORE INTO study_undescribed (study) VALUES (NEW.id); END
+        BEGIN INSERT INTO study_undescribed (study) VALUES (NEW.id); END
     """)
     database.execute("""
         CREATE TRIGGER studies_grown_are_undescribed AFTER UPDATE OF arrived_ms ON studies
         WHEN NEW.arrived_ms IS NOT OLD.arrived_ms
-        BEGIN INSERT OR IGNORE INTO study_undescribed (study) VALUES (NEW.id); END
-    """)
+            AND NEW.id NOT IN (SELECT study FROM study_undescribed)
+        BEGIN INSERT INTO study_undescribed (study) VALUES (NEW.id); END
+    """)  # not OR IGNORE: the statement that fires a trigger decides about conflicts in it
     database.execute("INSERT INTO study_undescribed (study) SELECT id FROM studies")
     database.execute("""
         CREATE TABLE study_modalities (
@@ -55,8 +56,8 @@ def m0015_searching(database: Database) -> None:
         ) STRICT, WITHOUT ROWID
     """)
     database.execute("CREATE INDEX study_modalities_by_study ON study_modalities (study)")
-    added = """INSERT OR IGNORE INTO study_modalities (modality, study_date, study_time, study)
-        SELECT value, {of}study_date, {of}study_time, {of}id FROM {source}json_each({of}modalities)
+    added = """INSERT INTO study_modalities (modality, study_date, study_time, study)
+        SELECT DISTINCT value, {of}study_date, {of}study_time, {of}id FROM {source}json_each({of}modalities)
     """
     database.execute(
         "CREATE TRIGGER studies_have_modalities AFTER INSERT ON studies BEGIN "
