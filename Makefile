@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test check bench bench-quick fuzz lock vectors reference torture soak clean
+.PHONY: help demo test check bench bench-quick fuzz fuzz-files lock vectors reference torture soak clean
 
 help:
 	@echo "make demo          let a study cross between two nodes on this machine"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
 	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl SLICES= ROUNDS= JSON="
 	@echo "make fuzz          send bytes from nowhere through every decoder, for SECONDS=60 (JOBS, TARGET, INPUT)"
+	@echo "make fuzz-files    send hostile and mutated images through a whole node: FILES=20000 (JOBS, SEED)"
 	@echo "make reference     generate the reference pages again"
 	@echo "make vectors       generate the conformance vectors again"
 	@echo "make lock          lock the newest allowed versions of all dependencies"
@@ -65,6 +66,10 @@ bench-quick:
 fuzz: $(VENV)/.fuzz
 	PYTHONPATH=tests $(BIN)/python -m fuzz.campaign --seconds $(or $(SECONDS),60) --jobs $(or $(JOBS),1) \
 		--target "$(TARGET)" $(if $(INPUT),--input $(INPUT))
+
+fuzz-files: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m support.hostile_campaign --files $(or $(FILES),20000) --jobs $(or $(JOBS),1) \
+		--seed $(or $(SEED),1)
 
 vectors: $(VENV)/.dev
 	$(BIN)/python protocol/vectors/generate.py

@@ -155,15 +155,10 @@ def run(files: Iterator[tuple[str, bytes]], home: Path) -> Figures:
     with stored_home.node() as node:
         gc.freeze()  # what is here to stay is not looked through before each file
         for name, content in files:
-            before, began = _peak_from_now(), time.process_time()
-            watch.on = True
-            problem = ""
-            try:
-                _one(node, content, figures)
-            except Exception as error:  # noqa: BLE001 - that is what we look for
-                problem = f"{type(error).__name__}: {error}"
-            watch.on = False
-            took, grown = time.process_time() - began, _peak() - before
+            problem, took, grown = _judged(node, content, figures, watch)
+            if took > SECONDS:  # other programs share the processor's caches: once more
+                problem, again, _ = _judged(node, content, Figures(), watch)
+                took = min(took, again)
             figures.files += 1
             figures.seconds += took
             if took > figures.slowest:
@@ -174,14 +169,28 @@ def run(files: Iterator[tuple[str, bytes]], home: Path) -> Figures:
                 problem = problem or f"{took:.2f} s"
             if grown > MEMORY:
                 problem = problem or f"{grown:.0f} MiB"
-            problem = problem or "; ".join(watch.seen)
-            watch.seen.clear()
             if problem:
                 _FOUND.mkdir(parents=True, exist_ok=True)
                 kept = _FOUND / name.replace("/", "-")
                 kept.write_bytes(content)
                 figures.findings.append(f"{name}: {problem} ({kept})")
     return figures
+
+
+def _judged(node: Any, content: bytes, figures: Figures, watch: Watch) -> tuple[str, float, float]:
+    """Send one file through; return what was wrong, seconds and MiB."""
+    before, began = _peak_from_now(), time.process_time()
+    watch.on = True
+    problem = ""
+    try:
+        _one(node, content, figures)
+    except Exception as error:  # noqa: BLE001 - that is what we look for
+        problem = f"{type(error).__name__}: {error}"
+    watch.on = False
+    took, grown = time.process_time() - began, _peak() - before
+    problem = problem or "; ".join(watch.seen)
+    watch.seen.clear()
+    return problem, took, grown
 
 
 def _one(node: Any, content: bytes, figures: Figures) -> None:

@@ -70,6 +70,10 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
     yield "deflate-within-deflate", file_of(packed(packed(explicit_data_set())), DEFLATED)
     yield "deflate-cut-short", file_of(packed(explicit_data_set())[:40], DEFLATED)
     yield "million-elements", file_of(implicit(0x00080001, b"") * 1_000_000)
+    unknown = b"".join(implicit(tag, b"") for tag in range(0x00080201, 0x00080201 + 60_000, 2))
+    yield "unknown-elements", file_of(unknown * 7)
+    repeated = b"".join(implicit(tag, b"") for tag in range(0x60002000, 0x60002000 + 50_000, 2))
+    yield "unknown-overlays", file_of(data_set() + repeated * 7)
     yield (
         "million-items",
         file_of(_SEQUENCE + _UNDEFINED + (_ITEM + bytes(4)) * 1_000_000 + _SEQUENCE_END + bytes(4)),
@@ -175,8 +179,8 @@ def _names() -> Iterator[tuple[str, bytes]]:
             file_of(data_set(description=raw, patient_id=raw, modality=raw)),
         )
     for name, start in {
-        "pe": b"MZ\x90\0", "elf": b"\x7fELF\x02\x01\x01", "zip": b"PK\x03\x04", "html": b"<html><script>",
-        "pdf": b"%PDF-1.7\n", "tiff": b"II*\0",
-        "script": b"#!/bin/sh\n:\n",
+        "pe": b"MZ\x90\0", "elf": b"\x7fELF\x02\x01\x01", "zip": b"PK\x03\x04",
+        "pdf": b"%PDF-1.7\n", "html": b"<html><script>", "script": b"#!/bin/sh\n:\n",
+        "tiff": b"II*\0",
     }.items():  # fmt: skip
         yield f"preamble-{name}", file_of(data_set(), preamble=start.ljust(128, b"\n"))

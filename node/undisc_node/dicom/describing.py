@@ -17,9 +17,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from pydicom import datadict
-
-from undisc_node.dicom import part10, scan, text
+from undisc_node.dicom import dictionary, part10, scan, text
 from undisc_node.dicom.inflating import DEFLATED, inflate
 from undisc_node.dicom.values import Element, element_of, most_inline, width_of
 from undisc_node.services.dicomweb.model import (
@@ -33,7 +31,7 @@ from undisc_node.services.dicomweb.model import (
 )
 from undisc_node.services.errors import Invalid
 
-MAX_ELEMENTS: Final = 200_000  # enhanced multi-frame images of 4,000 frames have about that many
+MAX_ELEMENTS: Final = 150_000  # an enhanced multi-frame image has about 50 for each frame
 MAX_DEPTH: Final = 64  # open sequences and items; real objects use below ten
 MAX_TOTAL: Final = 32 * 2**20  # bytes of all values kept in one description
 MAX_INFLATED: Final = 64 * 2**20  # bytes of a deflated object, inflated; its images are small
@@ -244,9 +242,8 @@ class _Walk:
             return b"SQ" if length == _UNDEFINED else b"UN"
         if not tag & 0xFFFF:
             return b"UL"
-        try:
-            named = datadict.dictionary_VR(tag)
-        except KeyError:
+        named = dictionary.representation(tag)
+        if not named:
             return b"SQ" if length == _UNDEFINED else b"UN"
         if named == "US or SS" and self.signed:
             return b"SS"

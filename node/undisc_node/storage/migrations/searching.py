@@ -57,7 +57,8 @@ def m0015_searching(database: Database) -> None:
     """)
     database.execute("CREATE INDEX study_modalities_by_study ON study_modalities (study)")
     added = """INSERT INTO study_modalities (modality, study_date, study_time, study)
-        SELECT DISTINCT value, {of}study_date, {of}study_time, {of}id FROM {source}json_each({of}modalities)
+        SELECT DISTINCT value, {of}study_date, {of}study_time, {of}id
+        FROM {source}json_each({of}modalities)
     """
     database.execute(
         "CREATE TRIGGER studies_have_modalities AFTER INSERT ON studies BEGIN "
