@@ -39,12 +39,13 @@ def m0015_searching(database: Database) -> None:
         CREATE TRIGGER studies_new_are_undescribed AFTER INSERT ON studies
         BEGIN INSERT INTO study_undescribed (study) VALUES (NEW.id); END
     """)
+    # Not INSERT OR IGNORE: within a trigger, the policy of the statement outside counts.
     database.execute("""
         CREATE TRIGGER studies_grown_are_undescribed AFTER UPDATE OF arrived_ms ON studies
         WHEN NEW.arrived_ms IS NOT OLD.arrived_ms
-            AND NEW.id NOT IN (SELECT study FROM study_undescribed)
+            AND NOT EXISTS (SELECT 1 FROM study_undescribed WHERE study = NEW.id)
         BEGIN INSERT INTO study_undescribed (study) VALUES (NEW.id); END
-    """)  # not OR IGNORE: the statement that fires a trigger decides about conflicts in it
+    """)
     database.execute("INSERT INTO study_undescribed (study) SELECT id FROM studies")
     database.execute("""
         CREATE TABLE study_modalities (
