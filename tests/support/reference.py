@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from support import cli_reference
 from support.reference_api import http_api
+from support.reference_conformance import conformance
 from support.reference_errors import errors
 from support.reference_metrics import metrics
 from undisc_node.checks import CHECKS
@@ -283,6 +284,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "limits.md": limits,
     "metrics.md": metrics,
     "doctor.md": doctor,
+    "dicom-conformance.md": conformance,
 }
 
 

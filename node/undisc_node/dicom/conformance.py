@@ -1,0 +1,77 @@
+"""What the node says and understands in DICOM, as data: the source of the conformance page.
+
+A role that is not here does not exist: a test compares this table with the SOP classes that this
+package imports. `tests/support/reference_conformance.py` makes the page of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pynetdicom import DEFAULT_TRANSFER_SYNTAXES
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+from undisc_node.dicom import committing, querying, retrieving
+
+USUAL: Final = tuple(map(str, DEFAULT_TRANSFER_SYNTAXES))  # what contexts without any have
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One role.
+
+    Attributes:
+        name: What it is.
+        role: `SCP` (others ask us) or `SCU` (we ask).
+        sop_class: UID; empty for storage, whose classes are listed by themselves.
+        syntaxes: Transfer syntaxes, in the order proposed; empty for any.
+        remark: What a person who connects the two must know.
+    """
+
+    name: str
+    role: str
+    sop_class: str
+    syntaxes: tuple[str, ...]
+    remark: str
+
+
+SERVICES: Final = (
+    Service("Verification", "SCP", str(Verification), USUAL, "C-ECHO, from listed senders"),
+    Service("Storage", "SCP", "", (), "C-STORE; success means that the object is on the disk"),
+    Service("Verification", "SCU", str(Verification), USUAL, "`undisc pacs echo`"),
+    Service("Storage", "SCU", "", (), "C-STORE to an archive, as the object is stored"),
+    Service("Storage", "SCP", "", retrieving.SYNTAXES, "within an association for C-GET"),
+    Service(
+        "Study Root Query/Retrieve, FIND", "SCU", querying.STUDY_ROOT, USUAL,
+        f"study, series and image level; at most {querying.MAX_ANSWERS} answers",
+    ),
+    Service(
+        "Patient Root Query/Retrieve, FIND", "SCU", querying.PATIENT_ROOT, USUAL,
+        "patients by name or number",
+    ),
+    Service(
+        "Study Root Query/Retrieve, MOVE", "SCU", retrieving.MOVE, USUAL,
+        "to the node's own AE title, which the archive must know",
+    ),
+    Service("Study Root Query/Retrieve, GET", "SCU", retrieving.GET, USUAL, "where offered"),
+    Service(
+        "Storage Commitment Push Model", "SCU", committing.PUSH_MODEL, USUAL,
+        "where offered; the report may come in an association of its own",
+    ),
+)  # fmt: skip
+
+COERCIONS: Final = (
+    ("receiving", "nothing", "the data set is kept byte for byte"),
+    (
+        "receiving by C-STORE",
+        "preamble and file meta information are made",
+        "they do not travel (PS3.10 §7.1)",
+    ),
+    (
+        "export as a file",
+        "a preamble that is no TIFF head becomes zeros",
+        "a program can hide in it (PS3.10 §7.5)",
+    ),
+)
+"""Where, what, why: every change that the node makes to an object."""

@@ -1,0 +1,194 @@
+"""The DICOM conformance page: PS3.2 in short, from the tables that the code itself uses.
+
+Another table is another line of `SECTIONS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from pydicom.charset import python_encoding
+from pydicom.uid import UID, UID_dictionary
+
+from undisc_node.config import FIELDS
+from undisc_node.dicom import describing, guard, part10, reader, retrieving, scan, text
+from undisc_node.dicom.conformance import COERCIONS, SERVICES, USUAL
+from undisc_node.dicom.inflating import DEFLATED
+from undisc_node.dicom.workers.pool import WorkBounds
+from undisc_node.web import internal
+
+_DICOMWEB: Final = re.compile(r"/(?:dicom-?web|studies|series|instances)\b")
+
+
+def conformance() -> str:
+    """Return the page."""
+    parts = "\n\n".join(f"## {title}\n\n{make()}" for title, make in SECTIONS)
+    return f"""# DICOM conformance
+
+<!-- Written by tests/support/reference_conformance.py from the tables of undisc_node.dicom and
+     undisc_node.web; change those, not this page. -->
+
+What this version of the node says and understands, in the order of PS3.2. Anything not named here
+is refused.
+
+{parts}
+"""
+
+
+def _services() -> str:
+    rows = (
+        (
+            one.name,
+            one.role,
+            (one.sop_class and f"`{one.sop_class}`") or "those below",
+            _syntaxes(one.syntaxes),
+            one.remark,
+        )
+        for one in SERVICES
+    )
+    return (
+        _table(("service", "role", "SOP class", "transfer syntaxes", "remark"), rows)
+        + "\n\nAsynchronous operations and extended negotiation are neither asked for nor granted."
+    )
+
+
+def _syntaxes(given: Sequence[str]) -> str:
+    """Tell whether these are all, the list below, or the library's own four."""
+    known = {(): "any", retrieving.SYNTAXES: "those below", USUAL: "uncompressed and deflated"}
+    return known.get(tuple(given)) or ", ".join(UID(one).name for one in given)
+
+
+def _storage() -> str:
+    standard = [
+        (name, f"`{uid}`")
+        for uid, (name, kind, _, retired, _) in UID_dictionary.items()
+        if kind == "SOP Class" and "Storage" in name and not retired and "Commitment" not in name
+    ]
+    return (
+        "As a receiver the node takes every storage SOP class in every transfer syntax that the\n"
+        "sender proposes, also private ones: it keeps the bytes and does not decode them. It is a\n"
+        "level 2 (full) storage provider: no attribute is dropped or changed. The classes of the\n"
+        "standard are these.\n\n" + _table(("SOP class", "UID"), sorted(standard))
+    )
+
+
+def _proposed() -> str:
+    rows = ((UID(one).name, f"`{one}`") for one in retrieving.SYNTAXES)
+    return (
+        "When images are retrieved with C-GET these are proposed for each class, in this order.\n"
+        "When images are sent, each is proposed in the transfer syntax that it is stored in, and\n"
+        "not converted.\n\n" + _table(("transfer syntax", "UID"), rows)
+    )
+
+
+def _deflated() -> str:
+    rows = ((UID(one).name, f"`{one}`") for one in sorted(DEFLATED))
+    return "To read what stands in the header, these are inflated, with a bound.\n\n" + _table(
+        ("transfer syntax", "UID"), rows
+    )
+
+
+def _network() -> str:
+    rows = [
+        (f"`{key}`", f"`{field.default}`", field.text)
+        for key, field in FIELDS.items()
+        if key.startswith("dicom.")
+    ]
+    return (
+        f"Implementation Class UID `{part10.IMPLEMENTATION_CLASS}`, implementation version name\n"
+        f"`UNDISC` in associations and `{part10.IMPLEMENTATION_VERSION}` in files. The largest\n"
+        f"PDU that the node takes is {guard.Bounds().data_pdu} bytes. IPv4 and IPv6.\n\n"
+        + _table(("setting", "default", "what it is"), rows)
+        + "\n\nA sender is known by its address, and by its AE title too where one is configured."
+        "\nThe called AE title is not compared. See [settings.md](settings.md)."
+    )
+
+
+def _dicomweb() -> str:
+    routes = [route for route in internal.ROUTES if _DICOMWEB.search(route.path)]
+    if not routes:
+        return "None in this version."
+    return (
+        "On the internal listener; what each route answers is in [http-api.md](http-api.md).\n\n"
+        + _table(("request",), ((f"`{route.method} {route.path}`",) for route in routes))
+    )
+
+
+def _characters() -> str:
+    terms = [(f"`{term}`", codec) for term, codec in python_encoding.items() if term]
+    return (
+        "Texts are decoded as Specific Character Set (0008,0005) says, with the escape sequences\n"
+        "of ISO 2022. A term that is unknown counts as ISO_IR 100; a byte that its set does not\n"
+        "have becomes U+FFFD. Nothing is refused for its characters, and stored bytes never\n"
+        f"change. Texts are cut at {text.MAX_TEXT} characters where the node itself keeps them.\n"
+        "The node writes"
+        " `ISO_IR 192` (UTF-8).\n\n" + _table(("term", "decoded as"), terms)
+    )
+
+
+def _coercions() -> str:
+    return _table(("where", "what", "why"), COERCIONS)
+
+
+def _security() -> str:
+    return (
+        "The DICOM port offers no TLS in this version; keep it on a network of its own. Before\n"
+        "a byte of DICOM is read, the address must be that of a listed sender. Between nodes,\n"
+        "images travel encrypted by undisc's own protocol (`protocol/SPEC.md`), not by DICOM.\n"
+        "The log's events map to DICOM audit messages (PS3.15 A.5): see [events.md](events.md)."
+    )
+
+
+def _limits() -> str:
+    rows: list[tuple[object, ...]] = []
+    for part, bounds in (("DICOM port", guard.Bounds()), ("worker", WorkBounds())):
+        told = _told(type(bounds).__doc__ or "")
+        rows += [
+            (part, f"`{one.name}`", getattr(bounds, one.name), told[one.name])
+            for one in fields(bounds)
+        ]
+    rows += [
+        ("reader", "`MAX_ELEMENTS`", scan.MAX_ELEMENTS, "Element headers before Instance Number"),
+        ("reader", "`MAX_DEPTH`", scan.MAX_DEPTH, "Open sequences and items"),
+        ("reader", "`MAX_VALUE`", scan.MAX_VALUE, "Bytes looked at of one value"),
+        ("reader", "`MAX_INFLATED`", reader.MAX_INFLATED, "Bytes inflated of a deflated object"),
+        ("describer", "`MAX_ELEMENTS`", describing.MAX_ELEMENTS, "Elements before the pixel data"),
+        ("describer", "`MAX_DEPTH`", describing.MAX_DEPTH, "Open sequences and items"),
+        ("describer", "`MAX_TOTAL`", describing.MAX_TOTAL, "Bytes of all values in a description"),
+        ("describer", "`MAX_INFLATED`", describing.MAX_INFLATED, "Bytes inflated"),
+    ]
+    return (
+        "The *reader* takes from each object what the node must know, the *describer* makes\n"
+        "descriptions of it, and a *worker* is a process that decodes pixel data. What breaks a\n"
+        "bound is refused with a code of [errors.md](errors.md); a description ends there.\n\n"
+        + _table(("where", "limit", "value", "of what"), rows)
+    )
+
+
+def _told(docstring: str) -> dict[str, str]:
+    """Read the attributes of a Google-style docstring, one line each."""
+    _, _, listed = docstring.partition("Attributes:\n")
+    entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", listed, re.MULTILINE)
+    return {name: re.sub(r"\s+", " ", said).rstrip(".") for name, said in entries}
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    head = f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}"
+    return "\n".join((head, *(f"| {' | '.join(map(str, row))} |" for row in rows)))
+
+
+SECTIONS: Final[Sequence[tuple[str, Callable[[], str]]]] = (
+    ("Roles and SOP classes", _services),
+    ("Storage SOP classes", _storage),
+    ("Transfer syntaxes proposed", _proposed),
+    ("Transfer syntaxes looked into", _deflated),
+    ("Network and AE configuration", _network),
+    ("DICOMweb services", _dicomweb),
+    ("Character sets", _characters),
+    ("Changes to objects", _coercions),
+    ("Security profiles", _security),
+    ("Limits", _limits),
+)
