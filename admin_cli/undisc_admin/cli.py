@@ -10,6 +10,7 @@ from undisc_admin.command import Program
 from undisc_admin.commands.fetches import fetch, fetches
 from undisc_admin.commands.grants import grants
 from undisc_admin.commands.log import log
+from undisc_admin.commands.orders import orders
 from undisc_admin.commands.pacs import pacs
 from undisc_admin.commands.peers import peers
 from undisc_admin.commands.queue import queue
@@ -75,6 +76,7 @@ for _command in (
     shares,
     fetch,
     fetches,
+    orders,
     queue,
     staff,
     pacs,

@@ -97,6 +97,7 @@ def elements(**changes: bytes | None) -> dict[int, bytes]:
         "character_set": 0x00080005,
         "sop_class": 0x00080016,
         "sop_uid": 0x00080018,
+        "accession": 0x00080050,
         "modality": 0x00080060,
         "description": 0x00081030,
         "name": 0x00100010,

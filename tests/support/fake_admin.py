@@ -182,6 +182,34 @@ RESTORED: dict[str, Any] = {
         }
     ],
 }
+WORKLIST: dict[str, Any] = {"at": "2026-11-24T06:00:00Z", "orders": 12, "problem": None}
+ORDER_ROW: dict[str, Any] = {
+    "id": "ab" * 16,
+    "accession": "A-77",
+    "patient": STUDY_ROW["patient"],
+    "scheduled": "20261124101500",
+    "modality": "CT",
+    "description": "CT head",
+    "requested_by": "Weiss^Anna",
+    "referring": "",
+    "study_uid": "1.2.3",
+    "source": "worklist",
+    "state": "scheduled",
+    "seen": "2026-11-24T06:00:00Z",
+}
+REPORT_ROW: dict[str, Any] = {
+    "id": "ba" * 16,
+    "accession": "A-78",
+    "patient": STUDY_ROW["patient"],
+    "state": "final",
+    "title": "CT head",
+    "author": "Weiss^Anna",
+    "reported": "20261126085500",
+    "form": "text",
+    "source": "hl7:RIS",
+    "bytes": 1200,
+    "since": "2026-11-26T08:00:00Z",
+}
 QUEUE_ROW: dict[str, Any] = {
     "id": "4e5f6a7b" + "0" * 24,
     "kind": "patient-merge",
@@ -243,6 +271,19 @@ STUDY_DETAIL: dict[str, Any] = {
     "instances": [instance_row(number, content) for number, content in FILES.items()],
     "provenance": [],
     "receipts": [],
+    "reports": [
+        {
+            "object": "cc" * 16,
+            "sop_uid": "2.25.77",
+            "sop_class": "1.2.840.10008.5.1.4.1.1.88.11",
+            "sender": "hl7:RIS",
+            "arrived": "2026-11-26T08:00:00Z",
+            "state": "final",
+            "title": "CT head",
+            "reported": "20261126085500",
+            "replaced": False,
+        }
+    ],
 }
 
 
@@ -355,6 +396,12 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
             return {"recalled": RESTORED["recalled"]}
         case ["POST", "restored", "confirm"]:
             return {"kept": 2, "revoked": 0}
+        case ["GET", "orders"]:
+            return {"orders": [ORDER_ROW], "worklist": WORKLIST}
+        case ["POST", "orders", "refresh"]:
+            return {"worklist": WORKLIST}
+        case ["GET", "reports"]:
+            return {"reports": [REPORT_ROW]}
         case ["GET", "queue"]:
             return {"queue": [QUEUE_ROW]}
         case ["GET", "queue", _]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from support.memory_archives import Deliveries, PacsRows, forget_study
-from support.memory_department import Queue
+from support.memory_department import Notices, Orders, Queue, Reports
 from support.memory_figures import Figures
 from support.memory_media import Media, forget_media
 from support.memory_staff import StaffAccounts
@@ -49,6 +49,10 @@ class _Studies(Part):
 
     def find_uid(self, uid: str) -> Study | None:
         return next((one for one in self._now.studies.values() if one.uid == uid), None)
+
+    def of_accession(self, accession: str) -> Sequence[Study]:
+        found = [one for one in self._now.studies.values() if accession == one.accession != ""]
+        return sorted(found, key=lambda one: one.created_ms)
 
     def list(
         self,
@@ -423,6 +427,9 @@ class MemoryRecords:
         self.staff = StaffAccounts(tables, writable=writable)
         self.pacs = PacsRows(tables, writable=writable)
         self.deliveries = Deliveries(tables, writable=writable)
+        self.orders = Orders(tables, writable=writable)
+        self.reports = Reports(tables, writable=writable)
+        self.notices = Notices(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

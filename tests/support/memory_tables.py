@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 
 from undisc_node.services.archive_model import Delivery, Pacs
+from undisc_node.services.department_rows import Message, Order, Report
 from undisc_node.services.media_model import Medium
 from undisc_node.services.model import (
     Fetch,
@@ -21,6 +22,7 @@ from undisc_node.services.model import (
     Ticket,
     Tombstone,
 )
+from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.staff_rows import StaffMember
 from undisc_node.services.study_search import StudyFacts
@@ -52,6 +54,10 @@ class Tables:
     study_facts: dict[bytes, StudyFacts] = field(default_factory=dict)
     queue: dict[bytes, QueueRow] = field(default_factory=dict)
     staff: dict[str, StaffMember] = field(default_factory=dict)
+    orders: dict[bytes, Order] = field(default_factory=dict)
+    reports: dict[bytes, Report] = field(default_factory=dict)
+    messages: dict[tuple[str, str], Message] = field(default_factory=dict)
+    notices: dict[bytes, NoticeRow] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)
     deliveries: dict[bytes, Delivery] = field(default_factory=dict)

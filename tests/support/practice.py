@@ -24,21 +24,27 @@ from support.memory_catalog import MemoryCatalog
 from support.memory_network import MemoryNetwork
 from support.memory_packs import MemoryPacks
 from support.memory_reader import STUDY_UID, MemoryReader
+from support.memory_reports import MemoryReports
 from support.samples import name as random_name
+from undisc_node.hl7.door import Hl7Door
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
+from undisc_node.services.department import Department
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granted, Granting
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.model import Basis, Fetch, Study
 from undisc_node.services.offering import Offering
+from undisc_node.services.ordering import Ordering
 from undisc_node.services.peering import SCOPES, Peering
 from undisc_node.services.ports import Catalog, PeerNetwork, Reply, Source
 from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving, StoreOutcome
+from undisc_node.services.renaming import Renaming
+from undisc_node.services.reporting import Reporting
 from undisc_node.services.revoking import Revoking
 from undisc_node.services.room import Quotas, Room
 from undisc_node.services.serving import Serving
@@ -125,6 +131,7 @@ class Practice:
         self.catalog: Any = MemoryCatalog()
         self.packs: Any = MemoryPacks(seed=f"packs of {name}")
         self.network: Any = network
+        self.worklist: Any = None
         self._lasting = self.catalog, self.packs, self.network
         network.nodes[self.url] = self
         self.start()
@@ -178,6 +185,25 @@ class Practice:
         )
         self.auditing = Auditing(catalog=catalog)
         self.queueing = Queueing(**decided, entropy=entropy)
+        self.ordering = Ordering(catalog=catalog, clock=clock, worklist=self.worklist, days=2)
+        self.reporting = Reporting(
+            catalog=catalog,
+            packs=packs,
+            contents=self.contents,
+            receiving=self.receiving,
+            objects=MemoryReports(),
+            queueing=self.queueing,
+            journal=journal,
+            find_study=self.studies.find,
+        )
+        self.renaming = Renaming(**decided, queueing=self.queueing)
+        self.department = Department(
+            catalog=catalog,
+            ordering=self.ordering,
+            reporting=self.reporting,
+            renaming=self.renaming,
+        )
+        self.hl7 = Hl7Door(department=self.department, clock=clock, entropy=entropy)
         self.staff = Staff(**decided, entropy=entropy, passes=1, memory=8_192)
         self.status = Status(
             catalog=catalog,

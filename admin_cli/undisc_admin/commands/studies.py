@@ -14,6 +14,7 @@ from undisc_admin.commands.studies_export import export_study
 from undisc_admin.commands.studies_import import import_studies
 from undisc_admin.commands.studies_leaving import keep, leaving
 from undisc_admin.commands.studies_pull import pull_studies
+from undisc_admin.commands.studies_reports import say_reports
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short, size
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -135,6 +136,7 @@ def show_study(session: Session, study: str, instances: bool) -> None:  # noqa: 
     row = answer.part("study")
     say(_facts(row))
     _say_series(answer)
+    say_reports(answer)
     if instances:
         _say_instances(answer)
     say([""])

@@ -61,6 +61,34 @@ FIELDS: Final[Mapping[str, Field]] = {
     "dicom.port": Field("dicom_port", 11112, values.PORT, "TCP port for DICOM"),
     "dicom.ae_title": Field("dicom_ae_title", "UNDISC", values.AE_TITLE, "our AE title"),
     "dicom.senders": Field("dicom_senders", [], values.SENDERS, "who may send images"),
+    "hl7.host": Field(
+        "hl7_host",
+        "0.0.0.0",  # noqa: S104 - the RIS is another machine; unlisted addresses are refused
+        values.TEXT,
+        "address of the HL7 port",
+    ),
+    "hl7.port": Field("hl7_port", 2575, values.PORT, "TCP port for HL7 messages (MLLP)"),
+    "hl7.senders": Field(
+        "hl7_senders",
+        [],
+        values.NETWORKS,
+        "who may send HL7 messages; empty: the port stays closed",
+    ),
+    "worklist.host": Field(
+        "worklist_host", "", values.TEXT, "address of the modality worklist; empty: none is asked"
+    ),
+    "worklist.port": Field("worklist_port", 104, values.PORT, "its TCP port"),
+    "worklist.ae_title": Field("worklist_ae_title", "WORKLIST", values.AE_TITLE, "its AE title"),
+    "worklist.minutes": Field(
+        "worklist_minutes", 5, values.NUMBER, "minutes between two questions; 0: only on command"
+    ),
+    "worklist.days": Field("worklist_days", 2, values.DAYS, "days it is asked for, today included"),
+    "reports.folder": Field(
+        "reports_folder",
+        "",
+        values.TEXT,
+        "folder in which reports are dropped as PDF files named by accession number; empty: none",
+    ),
     "ingest.settle_seconds": Field(
         "settle_seconds", 60, values.SECONDS, "quiet time after which a study settles"
     ),

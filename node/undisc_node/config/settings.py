@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from undisc_node.dicom.senders import Sender
@@ -25,6 +26,15 @@ class Settings:
         dicom_port: Its TCP port.
         dicom_ae_title: Our AE title.
         dicom_senders: Who may send.
+        hl7_host: Address of the HL7 port.
+        hl7_port: Its TCP port.
+        hl7_senders: Who may send HL7 messages; nobody: the port stays closed.
+        worklist_host: Address of the worklist; empty when there is none.
+        worklist_port: Its TCP port.
+        worklist_ae_title: Its AE title.
+        worklist_minutes: How often it is asked; 0 for only on command.
+        worklist_days: How many days it is asked for, today included.
+        reports_folder: Folder in which PDF reports are dropped; empty when there is none.
         settle_seconds: Quiet time after which a study settles.
         reserve_mib: MiB of disk that ingest leaves free.
         quota_sender_gib: GiB that the studies of one DICOM sender may have; 0 for no bound.
@@ -51,6 +61,15 @@ class Settings:
     dicom_port: int
     dicom_ae_title: str
     dicom_senders: tuple[Sender, ...]
+    hl7_host: str
+    hl7_port: int
+    hl7_senders: tuple[IPv4Network | IPv6Network, ...]
+    worklist_host: str
+    worklist_port: int
+    worklist_ae_title: str
+    worklist_minutes: int
+    worklist_days: int
+    reports_folder: str
     settle_seconds: float
     reserve_mib: int
     quota_sender_gib: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from undisc_node.dicom.senders import Sender
@@ -19,6 +19,8 @@ from undisc_protocol import limits
 _HIGHEST_PORT: Final = 65_535  # TCP's own bound
 _LONGEST_SECONDS: Final = 86_400  # a day is long enough for any scanner
 _MOST_NAMES: Final = 16  # of one listener; a machine has one or two
+_MOST_NETWORKS: Final = 64  # a hospital has a few interface engines
+_MOST_DAYS: Final = 31  # of a worklist; a department plans weeks ahead, its modalities days
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")  # RFC 1123 §2.1, and _
 _LONGEST_AE_TITLE: Final = 16  # characters; PS3.5 §6.2, AE
 
@@ -55,6 +57,13 @@ def _count(value: Any) -> int:
     number = _number(value)
     if number < 1:
         raise Invalid("must be a whole number, at least 1")
+    return number
+
+
+def _days(value: Any) -> int:
+    number = _number(value)
+    if not 1 <= number <= _MOST_DAYS:
+        raise Invalid(f"must be a number of days, 1 to {_MOST_DAYS}")
     return number
 
 
@@ -141,6 +150,18 @@ def _sender(entry: Any) -> Sender:
     return Sender(_name(entry["name"]), entry["address"], _ae_title(title) if title else "")
 
 
+def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    texts = value.split() if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Invalid("must be a list of addresses")
+    if len(texts) > _MOST_NETWORKS:
+        raise Invalid(f"must be up to {_MOST_NETWORKS} addresses or networks")
+    try:
+        return tuple(ip_network(text) for text in texts)
+    except ValueError:
+        raise Invalid("must be IP addresses or networks: 10.1.2.3 or 10.1.2.0/24") from None
+
+
 def one_of(*words: str) -> Kind:
     """Return the kind of a value that is one of a few words."""
 
@@ -155,6 +176,7 @@ def one_of(*words: str) -> Kind:
 TEXT: Final = Kind("text", _text)
 NUMBER: Final = Kind("whole number", _number)
 COUNT: Final = Kind("whole number, at least 1", _count)
+DAYS: Final = Kind("days, 1 to 31", _days)
 PORT: Final = Kind("port, 0 to 65535; 0 takes a free one", _port)
 SECONDS: Final = Kind("seconds, 0 to 86400", _seconds)
 FLAG: Final = Kind("`true` or `false`", _flag)
@@ -162,4 +184,5 @@ NAME: Final = Kind("text, 1 to 64 characters", _name)
 AE_TITLE: Final = Kind("AE title, 1 to 16 ASCII characters", _ae_title)
 URLS: Final = Kind("list of up to 8 addresses, each beginning with `https://` or `http://`", _urls)
 HOST_NAMES: Final = Kind("list of up to 16 host names, without port", _host_names)
+NETWORKS: Final = Kind("list of up to 64 IP addresses or networks", _networks)
 SENDERS: Final = Kind("list of tables, see below; only in the file", _senders)

@@ -84,15 +84,32 @@ class FactReader:
         return _facts(values, frame)
 
 
-def _read_values(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
+def collect(source: Source, wanted: frozenset[int], last: int) -> dict[int, bytes]:
+    """Return the raw values of wanted elements of a file, none after the tag `last`.
+
+    Raises:
+        Invalid: As `FactReader.facts`.
+    """
+    with source.open() as stream:
+        frame = part10.read_frame(stream, source.size)
+        return _read_values(stream, source.size, frame.transfer_syntax, wanted, last)
+
+
+def _read_values(
+    stream: BinaryIO,
+    size: int,
+    syntax: str,
+    wanted: frozenset[int] = _WANTED,
+    last: int = _LAST,
+) -> dict[int, bytes]:
     """Collect the wanted values from the data set at which the stream stands."""
     if syntax not in DEFLATED:
-        return _scan(stream, size, syntax)
+        return _scan(stream, size, syntax, wanted, last)
     head, ending = inflate(stream, most=MAX_INFLATED)
     if ending is Ending.DAMAGED:
         raise Invalid("the compressed object is damaged", code="truncated")
     try:
-        return _scan(io.BytesIO(head), len(head), syntax)
+        return _scan(io.BytesIO(head), len(head), syntax, wanted, last)
     except Invalid as refusal:
         if refusal.reason == "truncated" and ending is Ending.BOUND:
             raise Invalid(
@@ -101,10 +118,12 @@ def _read_values(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
         raise
 
 
-def _scan(stream: BinaryIO, size: int, syntax: str) -> dict[int, bytes]:
+def _scan(
+    stream: BinaryIO, size: int, syntax: str, wanted: frozenset[int], last: int
+) -> dict[int, bytes]:
     """Collect the wanted values of a data set that is not deflated."""
     encoding = encoding_of(stream, syntax)
-    return scan.Scanner(stream, size, encoding).collect(_WANTED, _LAST)
+    return scan.Scanner(stream, size, encoding).collect(wanted, last)
 
 
 def encoding_of(stream: BinaryIO, syntax: str) -> scan.Encoding:

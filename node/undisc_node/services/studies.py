@@ -200,6 +200,12 @@ class Studies:
                     code="waiting",
                     hint="look with 'undisc studies show', then 'undisc studies resolve'",
                 )
+            if records.queue.list(study=study_id, limit=1):
+                raise Conflict(
+                    "something about this study waits for a decision",
+                    code="waiting",
+                    hint="look with 'undisc queue list', then 'undisc queue resolve'",
+                )
             released = replace(study, state=StudyState.ACTIVE, reason="")
             records.studies.put(released)
             self._journal.note(

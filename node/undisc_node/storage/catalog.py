@@ -26,8 +26,11 @@ from undisc_node.storage.grants import GrantTable
 from undisc_node.storage.log import LogTable
 from undisc_node.storage.media import MediaTable
 from undisc_node.storage.migrations import CATALOG
+from undisc_node.storage.notices import NoticeTable
+from undisc_node.storage.orders import OrderTable
 from undisc_node.storage.peers import PeerTable
 from undisc_node.storage.queue import QueueTable
+from undisc_node.storage.reports import ReportTable
 from undisc_node.storage.restored import RestoredTable
 from undisc_node.storage.session import Session
 from undisc_node.storage.shares import ShareTable
@@ -58,6 +61,9 @@ class CatalogRecords:
     pacs: PacsTable
     deliveries: DeliveryTable
     media: MediaTable
+    orders: OrderTable
+    reports: ReportTable
+    notices: NoticeTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -78,6 +84,9 @@ class CatalogRecords:
             pacs=PacsTable(session),
             deliveries=DeliveryTable(session),
             media=MediaTable(session),
+            orders=OrderTable(session),
+            reports=ReportTable(session),
+            notices=NoticeTable(session),
         )
 
 

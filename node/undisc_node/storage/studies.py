@@ -45,6 +45,14 @@ class StudyTable:
         row = self._session.row(_STUDIES.select("WHERE uid = ?"), (uid,))
         return _study(row) if row else None
 
+    def of_accession(self, accession: str) -> Sequence[Study]:
+        """List the studies of an accession number, oldest first."""
+        rows = self._session.rows(
+            _STUDIES.select("WHERE accession = ? AND accession <> '' ORDER BY created_ms, rowid"),
+            (accession,),
+        )
+        return [_study(row) for row in rows]
+
     def list(
         self,
         *,

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.web import (
+    admin_department,
     admin_fetches,
     admin_grants,
     admin_log,
@@ -34,6 +35,7 @@ ROUTES: Final = (
     *admin_grants.ROUTES,
     *admin_fetches.ROUTES,
     *admin_queue.ROUTES,
+    *admin_department.ROUTES,
     *admin_staff.ROUTES,
     *admin_log.ROUTES,
     *admin_restored.ROUTES,

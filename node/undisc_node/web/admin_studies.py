@@ -19,6 +19,7 @@ from undisc_node.web.admin_answers import (
     reads,
     send_chunks,
 )
+from undisc_node.web.admin_department import shown_json
 from undisc_node.web.fields import query_number, read_fields, read_hex
 from undisc_node.web.limits import body_of
 from undisc_node.web.rendering import Json, detail_json, moment_ms, study_json
@@ -59,9 +60,11 @@ async def show_study(request: web.Request) -> web.StreamResponse:
 
     def work(uses: AdminUses, _actor: str) -> Json:
         found = uses.studies.find(name).id
-        return detail_json(
+        detail = detail_json(
             uses.studies.detail(found), names_in(uses), uses.importing.of_study(found)
         )
+        reports = [shown_json(report) for report in uses.reporting.of_study(found)]
+        return {**detail, "reports": reports}
 
     return await answer(request, work)
 

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 from undisc_node.services.archive_model import Pacs, Wanted
 from undisc_node.services.archiving import PacsWish
 from undisc_node.services.auditing import Verified
+from undisc_node.services.department_rows import Order, Report
 from undisc_node.services.granting import Granted
 from undisc_node.services.model import (
     Basis,
@@ -26,12 +27,14 @@ from undisc_node.services.model import (
     Study,
     StudyState,
 )
+from undisc_node.services.ordering import Refreshed
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Clock, Reply, Source
 from undisc_node.services.pulling import Candidate, Pull
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.queueing import Decision
 from undisc_node.services.receiving import StoreOutcome
+from undisc_node.services.report_facts import ShownReport
 from undisc_node.services.restoring import Confirmed, Suspended
 from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
@@ -354,6 +357,30 @@ class Restores(Protocol):
         """Keep these, or all; revoke the rest."""
 
 
+class KeepsOrders(Protocol):
+    """Keeps the day list."""
+
+    @property
+    def last(self) -> Refreshed:
+        """What came of the newest question to the worklist."""
+
+    def refresh(self) -> Refreshed:
+        """Ask the worklist now."""
+
+    def list(self, first: str, last: str, text: str, limit: int) -> Sequence[Order]:
+        """List orders by time."""
+
+
+class KeepsReports(Protocol):
+    """Knows the reports."""
+
+    def waiting(self, limit: int) -> Sequence[Report]:
+        """List reports without a study."""
+
+    def of_study(self, study_id: bytes) -> Sequence[ShownReport]:
+        """List the reports of a study, newest first."""
+
+
 class Queues(Protocol):
     """Keeps what waits for a person."""
 
@@ -450,6 +477,8 @@ class AdminUses:
     restoring: Restores
     recalling: AsksPeers
     queueing: Queues
+    ordering: KeepsOrders
+    reporting: KeepsReports
     staff: KeepsStaff
     archiving: KeepsArchives
     pulling: Pulls

@@ -49,6 +49,7 @@ from undisc_node.storage.packs.store import PackStore
 from undisc_node.watching import watch
 from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_node.wiring.archives import build_archives
+from undisc_node.wiring.department import build_department
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.node import Node
 from undisc_protocol.identity import read_identity
@@ -190,6 +191,18 @@ def build(settings: Settings) -> Iterator[Node]:
         entropy=entropy,
     )
     restoring = Restoring(catalog=catalog, journal=journal, clock=clock)
+    department = build_department(
+        settings,
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        receiving=receiving,
+        studies=studies,
+        queueing=Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy),
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+    )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     admin = AdminUses(
         status=Status(
@@ -238,7 +251,7 @@ def build(settings: Settings) -> Iterator[Node]:
         revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
         restoring=restoring,
         recalling=recalling,
-        queueing=Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy),
+        **department.uses,
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
@@ -282,16 +295,20 @@ def build(settings: Settings) -> Iterator[Node]:
             fetching=fetching,
             recalling=recalling,
             restoring=restoring,
-            duties=Housekeeping(
-                catalog=catalog,
-                packs=packs,
-                settling=settling,
-                fetching=fetching,
-                retention=retention,
-                clock=clock,
-                put_back=ballast.put_back,
-                settle_ms=int(settings.settle_seconds * 1000),
-            ).duties(),
+            duties=(
+                *Housekeeping(
+                    catalog=catalog,
+                    packs=packs,
+                    settling=settling,
+                    fetching=fetching,
+                    retention=retention,
+                    clock=clock,
+                    put_back=ballast.put_back,
+                    settle_ms=int(settings.settle_seconds * 1000),
+                ).duties(),
+                *department.duties,
+            ),
+            hl7=department.hl7,
             listeners=listeners,
             catalog=catalog,
             packs=packs,

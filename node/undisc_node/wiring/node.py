@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from undisc_node.clocks import SystemClock
 from undisc_node.config import Settings
+from undisc_node.hl7.listener import MllpPort
 from undisc_node.services.auditing import Journal
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.meters import MeteredReceiving
@@ -31,6 +32,7 @@ class Node:
         fetching: Brings studies.
         restoring: Knows whether the node came back from a copy.
         duties: What it does by itself while it runs.
+        hl7: The port for HL7 messages, or None when nobody may send any.
         recalling: Asks peers what they remember of this node, after it came back from a backup.
         status: Sums the node up.
         listeners: Filled in when the doors are open.
@@ -48,6 +50,7 @@ class Node:
     fetching: Fetching
     restoring: Restoring
     duties: tuple[Duty, ...]
+    hl7: MllpPort | None
     recalling: Recalling
     listeners: dict[str, str]
     catalog: SqliteCatalog

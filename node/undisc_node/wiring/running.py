@@ -69,6 +69,9 @@ async def run(node: Node) -> None:
     ) as opened:
         await asyncio.to_thread(port.start)
         try:
+            if node.hl7 is not None:
+                await node.hl7.start()
+                node.listeners["hl7"] = _address(*node.hl7.address)
             _log_event(node, "node.started")
             node.listeners["public"] = _address(*opened.public)
             node.listeners["internal"] = _address(*opened.internal)
@@ -80,6 +83,8 @@ async def run(node: Node) -> None:
             await asking
         finally:
             await asyncio.to_thread(port.stop)
+            if node.hl7 is not None:
+                await node.hl7.stop()
             _log_event(node, "node.stopped")
 
 

@@ -80,6 +80,9 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["fetches", "list"], {"fetches": [fake.FETCH_ROW]}),
         (["fetches", "show", "77ab"], {"fetch": fake.FETCH_ROW}),
         (["fetches", "resume", "77ab"], {"fetch": fake.FETCH_ROW}),
+        (["orders", "list"], {"orders": [fake.ORDER_ROW], "worklist": fake.WORKLIST}),
+        (["orders", "refresh"], {"worklist": fake.WORKLIST}),
+        (["orders", "reports"], {"reports": [fake.REPORT_ROW]}),
         (["queue", "list"], {"queue": [fake.QUEUE_ROW]}),
         (["queue", "show", "4e5f"], {"row": fake.QUEUE_ROW, "decisions": fake.QUEUE_DECISIONS}),
         (
@@ -124,6 +127,8 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("shares", ["shares", "list"], {"shares": []}),
         ("fetches", ["fetches", "list"], {"fetches": []}),
         ("queue", ["queue", "list"], {"queue": []}),
+        ("orders", ["orders", "list"], {"orders": [], "worklist": fake.WORKLIST}),
+        ("reports", ["orders", "reports"], {"reports": []}),
         ("staff", ["staff", "list"], {"staff": []}),
         ("pacs", ["pacs", "list"], {"pacs": []}),
     ],

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from undisc_node.services.department_rows import Order, OrderState, Report, ReportState
 from undisc_node.services.errors import NotFound
+from undisc_node.services.model import Patient
+from undisc_node.services.ordering import Refreshed
 from undisc_node.services.queue_rows import Fact, QueueRow
 from undisc_node.services.queueing import Decision
+from undisc_node.services.report_facts import ReportFacts, ShownReport
 from undisc_node.services.staff_rows import Role, StaffMember
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
@@ -60,3 +64,65 @@ class FakeStaff:
     def reset(self, name, password, actor):
         self.calls.append((name, password, actor))
         return self.member
+
+
+JANE = Patient("Doe^Jane", "4711", "", "19700101", "F")
+ORDER = Order(
+    id=b"o" * 16,
+    accession="A1",
+    patient=JANE,
+    scheduled="20261124101500",
+    modality="CT",
+    description="CT head",
+    requested_by="Weiss^Anna",
+    referring="",
+    study_uid="1.2.3",
+    source="worklist",
+    state=OrderState.SCHEDULED,
+    seen_ms=NOW_MS,
+)
+REPORT = Report(
+    id=b"r" * 16,
+    series=b"s" * 16,
+    source="hl7:RIS",
+    accession="A2",
+    state=ReportState.FINAL,
+    title="CT head",
+    form="text",
+    content=b"nothing",
+    at_ms=NOW_MS,
+    patient=JANE,
+    author="Weiss^Anna",
+    reported="20261124",
+)
+SHOWN = ShownReport(
+    object=b"j" * 16,
+    sop_uid="2.25.7",
+    sop_class="1.2.840.10008.5.1.4.1.1.88.11",
+    series_uid="2.25.8",
+    sender="hl7:RIS",
+    at_ms=NOW_MS,
+    facts=ReportFacts(ReportState.PRELIMINARY, "CT head", "20261124"),
+    is_replaced=True,
+)
+
+
+class FakeOrdering:
+    def __init__(self):
+        self.asked = []
+        self.last = Refreshed(0, 0, "")
+
+    def refresh(self):
+        return Refreshed(NOW_MS, 12, "")
+
+    def list(self, first, last, text, limit):
+        self.asked.append((first, last, text, limit))
+        return [ORDER]
+
+
+class FakeReporting:
+    def waiting(self, limit):
+        return [REPORT]
+
+    def of_study(self, study_id):
+        return [SHOWN]

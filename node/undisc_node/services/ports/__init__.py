@@ -30,7 +30,22 @@ from undisc_node.services.ports.archives import (
     Watch as Watch,
 )
 from undisc_node.services.ports.department import (
+    NoticeRecords as NoticeRecords,
+)
+from undisc_node.services.ports.department import (
+    OrderRecords as OrderRecords,
+)
+from undisc_node.services.ports.department import (
     QueueRecords as QueueRecords,
+)
+from undisc_node.services.ports.department import (
+    ReportObjects as ReportObjects,
+)
+from undisc_node.services.ports.department import (
+    ReportRecords as ReportRecords,
+)
+from undisc_node.services.ports.department import (
+    Worklist as Worklist,
 )
 from undisc_node.services.ports.media import (
     Branch as Branch,

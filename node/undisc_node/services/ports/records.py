@@ -24,7 +24,12 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_node.services.ports.archives import DeliveryRecords, PacsRecords
-from undisc_node.services.ports.department import QueueRecords
+from undisc_node.services.ports.department import (
+    NoticeRecords,
+    OrderRecords,
+    QueueRecords,
+    ReportRecords,
+)
 from undisc_node.services.ports.media import MediaRecords
 from undisc_node.services.ports.staff import StaffRecords
 from undisc_node.services.study_search import StudyFacts, StudySearch
@@ -41,6 +46,9 @@ class StudyRecords(Protocol):
 
     def find_uid(self, uid: str) -> Study | None:
         """Return the study of a Study Instance UID, or None."""
+
+    def of_accession(self, accession: str) -> Sequence[Study]:
+        """List the studies of an accession number, oldest first."""
 
     def list(
         self,
@@ -418,6 +426,18 @@ class Records(Protocol):
     @property
     def media(self) -> MediaRecords:
         """Media that studies came from."""
+
+    @property
+    def orders(self) -> OrderRecords:
+        """The day list."""
+
+    @property
+    def reports(self) -> ReportRecords:
+        """Reports without a study, and messages that were taken in."""
+
+    @property
+    def notices(self) -> NoticeRecords:
+        """What other nodes have to be told."""
 
 
 class Catalog(Protocol):

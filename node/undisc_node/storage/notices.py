@@ -1,0 +1,66 @@
+"""What other nodes have to be told: implements `ports.NoticeRecords`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from undisc_node.services.notice_rows import NoticeRow
+from undisc_node.storage.session import Session
+from undisc_node.storage.statements import Columns
+
+_NOTICES = Columns.of("notices", "id peer study kind made_ms attempts next_ms done_ms outcome")
+
+
+class NoticeTable:
+    """Notices within one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, notice: bytes) -> NoticeRow | None:
+        """Return a notice by its id."""
+        row = self._session.row(_NOTICES.select("WHERE id = ?"), (notice,))
+        return NoticeRow(*row) if row else None
+
+    def find_open(self, peer: bytes, study: bytes, kind: str) -> NoticeRow | None:
+        """Return the notice of that kind that is not delivered yet."""
+        row = self._session.row(
+            _NOTICES.select("WHERE peer = ? AND study = ? AND kind = ? AND done_ms IS NULL"),
+            (peer, study, kind),
+        )
+        return NoticeRow(*row) if row else None
+
+    def due(self, now_ms: int, *, limit: int = 100) -> Sequence[NoticeRow]:
+        """List what is to be sent now, the longest due first."""
+        rows = self._session.rows(
+            _NOTICES.select("WHERE done_ms IS NULL AND next_ms <= ? ORDER BY next_ms LIMIT ?"),
+            (now_ms, limit),
+        )
+        return [NoticeRow(*row) for row in rows]
+
+    def list(self, *, study: bytes | None = None, limit: int = 200) -> Sequence[NoticeRow]:
+        """List newest first."""
+        rows = self._session.rows(
+            _NOTICES.select(
+                "WHERE ?1 IS NULL OR study = ?1 ORDER BY made_ms DESC, rowid DESC LIMIT ?2"
+            ),
+            (study, limit),
+        )
+        return [NoticeRow(*row) for row in rows]
+
+    def put(self, notice: NoticeRow) -> None:
+        """Insert or replace by id."""
+        self._session.write(
+            _NOTICES.put(),
+            (
+                notice.id,
+                notice.peer,
+                notice.study,
+                notice.kind,
+                notice.made_ms,
+                notice.attempts,
+                notice.next_ms,
+                notice.done_ms,
+                notice.outcome,
+            ),
+        )
