@@ -43,7 +43,7 @@ from undisc_protocol.errors import BadTicket, OutsideExtent
 from undisc_protocol.log import Actor, Event, Subject
 from undisc_protocol.pack import ObjectHeader
 from unit.web.archive_fakes import FakeArchiving, FakePulling
-from unit.web.fakes_department import FakeOrdering, FakeQueueing, FakeReporting, FakeStaff
+from unit.web.fakes_department import FakeStaff, department_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
@@ -474,9 +474,7 @@ def admin_uses(**others) -> AdminUses:
         "auditing": FakeAuditing(),
         "restoring": FakeRestoring(),
         "recalling": FakeAsking(),
-        "queueing": FakeQueueing(),
-        "ordering": FakeOrdering(),
-        "reporting": FakeReporting(),
+        **department_parts(),
         "staff": FakeStaff(),
         "archiving": FakeArchiving(),
         "pulling": FakePulling(),

@@ -126,3 +126,11 @@ class FakeReporting:
 
     def of_study(self, study_id):
         return [SHOWN]
+
+
+def department_parts():
+    return {
+        "queueing": FakeQueueing(),
+        "ordering": FakeOrdering(),
+        "reporting": FakeReporting(),
+    }
