@@ -21,7 +21,7 @@ from undisc_node.services.errors import Invalid
 from undisc_protocol.pack import ObjectHeader, StudyHeader
 
 _LONGEST = 8_192
-_CODES = {
+CODES = {
     "not_dicom", "dicomdir", "truncated", "bad_encoding", "bad_order", "bad_uid", "too_complex",
     "too_deflated", "no_study_uid", "no_series_uid", "no_sop_uid", "no_sop_class",
 }  # fmt: skip
@@ -30,7 +30,7 @@ _WANTED = (
     0x00080060, 0x00081030, 0x00100010, 0x00100020, 0x00100021, 0x00100030, 0x00100040, 0x0020000D,
     0x0020000E, 0x00200013, 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD, 0x7FE00010,
 )  # fmt: skip
-_WORDS = (
+WORDS = (
     *(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in _WANTED),
     *(struct.pack(">HH", tag >> 16, tag & 0xFFFF) for tag in _WANTED),
     *(b"AE AS CS DA IS LO OB OW PN SH SQ TM UI UN UT UL".split()),
@@ -52,8 +52,8 @@ _TERMS = (
 _BOUNDS = Bounds(associate_pdu=512, data_pdu=512, command=256, data_set=1_024, memory=2_048)
 
 
-def _known(refusal):
-    assert refusal.reason in _CODES, f"the code {refusal.reason} is not documented"
+def known(refusal):
+    assert refusal.reason in CODES, f"the code {refusal.reason} is not documented"
     raise refusal
 
 
@@ -62,7 +62,7 @@ def _facts(data):
     try:
         facts = FactReader().facts(BytesSource(data))
     except Invalid as refusal:
-        _known(refusal)
+        known(refusal)
     patient = facts.patient
     for value in (patient.name, patient.id, patient.issuer, patient.birth_date, patient.sex,
                   facts.study_date, facts.study_time, facts.accession, facts.description,
@@ -104,7 +104,7 @@ def _frame(data):
             frame = part10.read_frame(stream, source.size)
             assert stream.tell() == frame.data_set_at <= len(data)
     except Invalid as refusal:
-        _known(refusal)
+        known(refusal)
     if frame.sop_class and frame.sop_uid:
         head = part10.compose_part10(
             sop_class=frame.sop_class,
@@ -223,10 +223,10 @@ def _associates():
 TARGETS = [
     Target(
         "dicom-facts", _facts, partial(samples, _LONGEST), (Invalid,), longest=_LONGEST,
-        words=_WORDS,
+        words=WORDS,
     ),
     Target(
-        "dicom-frame", _frame, partial(samples, 1_024), (Invalid,), longest=1_024, words=_WORDS
+        "dicom-frame", _frame, partial(samples, 1_024), (Invalid,), longest=1_024, words=WORDS
     ),
     Target(
         "dicom-text",
@@ -235,7 +235,7 @@ TARGETS = [
                  for number in range(len(_TERMS))],
         (),
         longest=512,
-        words=_WORDS,
+        words=WORDS,
     ),
     Target("dicom-pdus", _pdus, _pdu_streams, (Violation,), longest=4_096),
     Target("dicom-associate", _associate, _associates, (Exception,), longest=65_536),

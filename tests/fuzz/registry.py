@@ -33,7 +33,8 @@ from fuzz.target import Target
 
 FINDINGS: Final = Path(__file__).parents[1] / "data" / "fuzz-findings"
 FAMILIES: Final = (
-    "encoding", "capability", "identity", "exchange", "packs", "backup", "dicom", "web", "admin",
+    "encoding", "capability", "identity", "exchange", "packs", "backup", "dicom", "reading", "web",
+    "admin",
 )  # fmt: skip
 
 

@@ -227,8 +227,9 @@ class _Walk:
         self, into: Attributes, tag: int, representation: bytes, length: int, path: str
     ) -> None:
         width = width_of(representation) if self.big_endian else 1
-        self.bulk[path] = Extent(self.at, length, width)
-        self._jump(length)
+        at = self.at
+        self._jump(length)  # refuses what ends behind the file, before anything is named
+        self.bulk[path] = Extent(at, length, width)
         element: Element = {"vr": representation.decode("ascii")}
         if tag != _OFFSETS:
             element[BULK] = path

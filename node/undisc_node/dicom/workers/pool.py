@@ -105,7 +105,7 @@ class WorkerPool:
         try:
             with self._worker() as end:
                 line = frames.Line(end, deadline=self._monotonic() + seconds)
-                return self._outcome(task, *_converse(line, order, request, max(longest, _TOLD)))
+                return read_outcome(task, *_converse(line, order, request, max(longest, _TOLD)))
         finally:
             self._free.release()
 
@@ -147,18 +147,6 @@ class WorkerPool:
                     if nursery is not None:
                         nursery.close()
         raise _stopped()
-
-    def _outcome(self, task: str, kind: bytes, body: bytearray) -> bytes:
-        """Return the answer, or raise what the worker told."""
-        if kind == frames.ANSWER:
-            return bytes(body)
-        if kind == frames.REFUSED:
-            raise _refusal(body)
-        if kind == frames.SWOLLEN:
-            raise _too_big()
-        name = body[:_TOLD].decode("ascii", "replace")
-        log.warning("a worker failed: %s (%s)", task, name if name.isidentifier() else "?")
-        raise _failed()
 
 
 class _Nursery:
@@ -239,6 +227,28 @@ def _converse(
         raise _too_big() from None
     except frames.Broken:
         return frames.FAILED, bytearray(b"Ended")
+
+
+def read_outcome(task: str, kind: bytes, body: bytearray) -> bytes:
+    """Return the answer of a worker, or raise what it told.
+
+    Args:
+        task: Name of the work, for the log.
+        kind: Kind of the frame that came.
+        body: Its body, from a process that may have been taken over.
+
+    Raises:
+        Invalid: The work was refused or failed.
+    """
+    if kind == frames.ANSWER:
+        return bytes(body)
+    if kind == frames.REFUSED:
+        raise _refusal(body)
+    if kind == frames.SWOLLEN:
+        raise _too_big()
+    name = body[:_TOLD].decode("ascii", "replace")
+    log.warning("a worker failed: %s (%s)", task, name if name.isidentifier() else "?")
+    raise _failed()
 
 
 def _refusal(body: bytearray) -> Invalid:
