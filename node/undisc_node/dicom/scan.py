@@ -15,6 +15,7 @@ different patients from such an object.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NoReturn
 
@@ -45,6 +46,27 @@ class Encoding:
 
     explicit: bool
     big_endian: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where an element of the top level lies.
+
+    Attributes:
+        tag: Its tag.
+        representation: Its value representation; empty where it is implicit.
+        undefined: Whether its length is undefined.
+        start: Its first byte, in bytes from the start of the stream.
+        value_at: First byte of its value.
+        stop: The byte after it.
+    """
+
+    tag: int
+    representation: bytes
+    undefined: bool
+    start: int
+    value_at: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +132,30 @@ class Scanner:
                 self._skip(header, self._explicit)
             highest = max(highest, header.tag)
         return found
+
+    def spans(self, last: int) -> Iterator[Span]:
+        """Yield the elements of the top level up to the tag `last`, in their order.
+
+        Raises:
+            Invalid: As `collect`, and whatever comes twice or after a higher tag.
+        """
+        highest = -1
+        while self._at < self._size:
+            start = self._at
+            header = self._header(self._explicit, last)
+            if header.tag > last:
+                self._at = start
+                return
+            if header.tag <= highest:
+                raise Invalid(
+                    "the object names the same attribute twice or in the wrong order",
+                    code="bad_order",
+                )
+            highest = header.tag
+            value_at = self._at
+            self._skip(header, self._explicit)
+            undefined = header.length == _UNDEFINED
+            yield Span(header.tag, header.representation, undefined, start, value_at, self._at)
 
     def _header(self, explicit: bool, last: int = 0xFFFFFFFF) -> _Header:  # noqa: FBT001 - private
         """Read one element header and count it; of one after `last`, only the tag."""

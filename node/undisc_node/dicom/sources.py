@@ -57,6 +57,33 @@ class FileSource:
             yield stream
 
 
+class Following(io.RawIOBase):
+    """Bytes, and then a stream; read once, from the start.
+
+    Args:
+        head: What comes first.
+        rest: What follows.
+    """
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        super().__init__()
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer with what is there."""
+        target = memoryview(buffer).cast("B")
+        count = len(target)
+        part = self._head[:count] if self._head else memoryview(self._rest.read(count))
+        target[: len(part)] = part
+        self._head = self._head[len(part) :]
+        return len(part)
+
+
 class _Joined(io.RawIOBase):
     """Two byte strings as one seekable stream."""
 

@@ -6,16 +6,19 @@ Nothing is converted: what an archive does not take in this syntax it does not g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from io import BufferedReader, BytesIO
+from typing import BinaryIO, Final, cast
 
 from undisc_node.dicom.calling import Called, Sent, accepted, calling, send_object
 from undisc_node.dicom.part10 import read_frame
+from undisc_node.dicom.sources import Following
 from undisc_node.services.errors import Unavailable
 from undisc_node.services.ports import Outgoing, StoreAnswer, Watch
 
 _CONTEXTS: Final = 128  # presentation contexts in one association (PS3.8 §9.3.2.2)
 _NOT_SUPPORTED: Final = 0x0122  # SOP class not supported (PS3.7 §C.5.27)
 _OUT_OF_RESOURCES: Final = 0xA7  # high byte (PS3.4 table B.2-1)
+_META: Final = 65_536  # bytes that hold any file meta information
 _WARNING: Final = 0xB  # highest digit (PS3.7 §C)
 
 
@@ -39,9 +42,15 @@ def store_objects(
                 sent = Sent(one.sop_class, one.sop_uid, context, number % 0xFFFF + 1)
                 source = one.open()
                 with source.open() as stream:
-                    read_frame(stream, source.size)
-                    status = send_object(association, sent, stream)
+                    status = send_object(association, sent, _data_set(stream, source.size))
                 yield _answer(one.key, status)
+
+
+def _data_set(stream: BinaryIO, size: int) -> BinaryIO:
+    """Return what follows the file meta information of a stream that cannot be sought in."""
+    head = stream.read(_META)
+    start = read_frame(BytesIO(head), size).data_set_at
+    return cast("BinaryIO", BufferedReader(Following(head[start:], stream), _META))
 
 
 def _answer(key: bytes, status: int) -> StoreAnswer:

@@ -113,6 +113,25 @@ class FoundStudy:
 
 
 @dataclass(frozen=True, slots=True)
+class Coercion:
+    """How an outside study is told here.
+
+    Attributes:
+        patient: Who the patient is here; what is empty stays as it was, except the issuer.
+        accession: Accession number here; empty for none.
+        source: Who gave the values that are replaced: the practice it came from.
+        system: What replaces them: this node.
+        at_ms: When.
+    """
+
+    patient: Patient
+    accession: str
+    source: str
+    system: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A study on its way into an archive; one for each study and archive.
 

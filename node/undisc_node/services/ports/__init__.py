@@ -12,6 +12,9 @@ from undisc_node.services.ports.archives import (
     Archives as Archives,
 )
 from undisc_node.services.ports.archives import (
+    Coercer as Coercer,
+)
+from undisc_node.services.ports.archives import (
     DeliveryRecords as DeliveryRecords,
 )
 from undisc_node.services.ports.archives import (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from undisc_node.services.archive_model import (
+    Coercion,
     Delivery,
     FoundStudy,
     HandedOver,
@@ -134,6 +135,20 @@ class Archives(Protocol):
         Raises:
             Invalid: Its credentials file cannot be read, or its address is not one to connect to.
             Unavailable: Its name has no address for now.
+        """
+
+
+class Coercer(Protocol):
+    """Gives outside studies the patient's local identity."""
+
+    def coerce(self, source: Source, coercion: Coercion) -> Source:
+        """Return the object with the local identity; the source stays as it is.
+
+        Returns:
+            An object that is read once, from the start.
+
+        Raises:
+            Invalid: Its header cannot be read.
         """
 
 
