@@ -42,6 +42,29 @@ CANDIDATE: dict[str, Any] = {
     "here": 0,
     "complete": False,
 }
+DELIVERY_ROW: dict[str, Any] = {
+    "id": "5e0a0b0c" + "0" * 24,
+    "study": "3f2a81c0" + "0" * 24,
+    "pacs": "main",
+    "state": "done",
+    "patient": {"name": "Doe^Jane", "id": "L-1", "issuer": "H", "birth_date": "", "sex": "F"},
+    "accession": "A-7",
+    "objects": 12,
+    "handed_over": 12,
+    "committed": 12,
+    "problem": None,
+    "attempts": 0,
+    "next": None,
+    "created": "2026-11-24T05:31:23Z",
+    "ended": "2026-11-24T05:31:25Z",
+}
+MATCH: dict[str, Any] = {
+    "pacs": "main",
+    "outside": [{**CANDIDATE["patient"], "id": "OUT-7"}],
+    "local": DELIVERY_ROW["patient"],
+    "candidates": [],
+    "differs": [],
+}
 
 
 def usual(method: str, parts: Sequence[str]) -> Mapping[str, Any] | None:
@@ -55,6 +78,14 @@ def usual(method: str, parts: Sequence[str]) -> Mapping[str, Any] | None:
             return {"pacs": PACS_ROW, "milliseconds": 12}
         case ["DELETE", "pacs", name]:
             return {"removed": name}
+        case ["POST", "studies", _, "deliveries", "look"]:
+            return MATCH
+        case ["POST", "studies", _, "deliveries"]:
+            return {"delivery": DELIVERY_ROW}
+        case ["GET", "deliveries"]:
+            return {"deliveries": [DELIVERY_ROW]}
+        case ["GET", "deliveries", _] | ["POST", "deliveries", _, "cancel"]:
+            return {"delivery": DELIVERY_ROW}
         case ["POST", "pulls", "look"]:
             return {"pacs": "main", "studies": [CANDIDATE]}
         case ["POST", "pulls", *_] | ["GET", "pulls", _]:

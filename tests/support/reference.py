@@ -91,6 +91,11 @@ _EVENTS: Final[Mapping[str, str]] = {
     "pacs.removed": "An archive of the practice was removed.",
     "pull.asked": "Somebody asked for studies of an archive of the practice.",
     "pull.ended": "They are here, or detail says how it ended.",
+    "delivery.asked": "A study is to go into an archive of the practice.",
+    "delivery.matched": "The node found its patient there without doubt.",
+    "delivery.done": "All of it is in the archive, under the local identity.",
+    "delivery.failed": "The archive refused some of it.",
+    "delivery.cancelled": "It does not go there any more.",
 }
 _EVENT_IDS: Final[Mapping[str, str]] = {
     "110100": "Application Activity",

@@ -9,6 +9,7 @@ import click
 from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
+from undisc_admin.commands.deliveries import cancel_delivery, list_deliveries
 from undisc_admin.render import Column
 from undisc_admin.screen import confirm, hint, note, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -91,6 +92,10 @@ def add_pacs(
     hint(f"see whether it answers: undisc pacs echo {row.text('name')}")
     if row.text("retrieve") == "move":
         hint("it sends to this node's DICOM port: list its address under dicom.senders")
+
+
+pacs.add_command(list_deliveries)
+pacs.add_command(cancel_delivery)
 
 
 @pacs.command("list", examples=["undisc pacs list", "undisc pacs list --json"])

@@ -10,6 +10,7 @@ from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
 from undisc_admin.commands.copies import copies, tell_copies
+from undisc_admin.commands.deliveries import push_study
 from undisc_admin.commands.studies_export import export_study
 from undisc_admin.commands.studies_import import import_studies
 from undisc_admin.commands.studies_leaving import keep, leaving
@@ -35,6 +36,7 @@ def studies() -> None:
 studies.add_command(import_studies)
 studies.add_command(export_study)
 studies.add_command(pull_studies)
+studies.add_command(push_study)
 studies.add_command(leaving)
 studies.add_command(keep)
 

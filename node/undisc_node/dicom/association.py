@@ -20,7 +20,10 @@ from pydicom import config
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    Verification,
+)
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from undisc_node.dicom.guard import Gate
@@ -66,6 +69,7 @@ class Acceptor:
         peer: tuple[str, int],
         may_call: Callable[[str], bool],
         on_store: Handler,
+        on_report: Handler,
         logger: logging.Logger,
     ) -> None:
         """Serve one connection until it ends.
@@ -76,6 +80,7 @@ class Acceptor:
             peer: Address and port of the other side.
             may_call: Decides about the calling AE title.
             on_store: Gets pynetdicom's C-STORE event; returns a status data set.
+            on_report: Gets its N-EVENT-REPORT event; returns a status and nothing.
             logger: Where to write lines without patient data.
         """
         association = Association(self._application, "acceptor")
@@ -97,7 +102,11 @@ class Acceptor:
         association.acceptor.implementation_version_name = (
             self._application.implementation_version_name
         )
-        association.acceptor.supported_contexts = [build_context(Verification)]
+        # Whoever reports a commitment opens the association in the role of the provider (PS3.4
+        # §J.3.3), for which it selects roles (PS3.7 §D.3.3.4).
+        reports = build_context(StorageCommitmentPushModel)
+        reports.scu_role, reports.scp_role = False, True
+        association.acceptor.supported_contexts = [build_context(Verification), reports]
         association.requestor.address_info = AddressInformation(peer[0], peer[1])
 
         def check_title(event: Any) -> None:
@@ -118,6 +127,7 @@ class Acceptor:
         association.bind(evt.EVT_REQUESTED, check_title)
         association.bind(evt.EVT_DIMSE_RECV, lambda _event: guarded.await_answer())
         association.bind(evt.EVT_C_STORE, on_store)
+        association.bind(evt.EVT_N_EVENT_REPORT, on_report)
         association.start()
         association.join()
         association.dul.kill_dul()

@@ -17,7 +17,7 @@ from typing import Final
 from undisc_node.dicom.association import Acceptor
 from undisc_node.dicom.guard import Admission, Bounds, Gate
 from undisc_node.dicom.senders import Sender, Senders
-from undisc_node.dicom.store_scp import Store, Visit
+from undisc_node.dicom.store_scp import Report, Store, Visit
 from undisc_node.services.errors import Unavailable
 
 _STOP_SECONDS: Final = 5.0  # for objects that are being stored when the port is closed
@@ -37,6 +37,7 @@ class DicomPort:
         senders: Who may send.
         store: Stores one object durably before it returns. Gets the object and who brought it,
             as `dicom:<name>`; raises `ServiceError` to refuse it.
+        on_report: Takes reports of storage commitment that an archive sends, or None.
         bounds: What to put up with.
         logger: Where to write lines without patient data.
 
@@ -52,6 +53,7 @@ class DicomPort:
         ae_title: str,
         senders: Sequence[Sender],
         store: Store,
+        on_report: Report | None = None,
         bounds: Bounds | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
@@ -59,6 +61,7 @@ class DicomPort:
         self._port = port
         self._senders = Senders(senders)
         self._store = store
+        self._on_report = on_report
         self._bounds = bounds or Bounds()
         self._log = logger or logging.getLogger(__name__)
         self._acceptor = Acceptor(
@@ -173,6 +176,7 @@ class DicomPort:
             senders=self._senders,
             store=self._store,
             logger=self._log,
+            on_report=self._on_report,
         )
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -182,6 +186,7 @@ class DicomPort:
                 peer=peer,
                 may_call=visit.may_call,
                 on_store=visit.on_store,
+                on_report=visit.on_report,
                 logger=self._log,
             )
         except OSError as error:

@@ -33,6 +33,10 @@ Store = Callable[[Source, str], object]
 """Takes an object and who brought it, as `dicom:<name>`."""
 
 
+Report = Callable[[bytes, str], int]
+"""Takes a report of storage commitment and its transfer syntax; returns the status to answer."""
+
+
 class Visit:
     """What happens on one connection.
 
@@ -42,6 +46,7 @@ class Visit:
         senders: Who may send.
         store: Stores one object durably before it returns; raises `ServiceError` to refuse it.
         logger: Where to write lines without patient data.
+        on_report: Takes reports of storage commitment, or None.
     """
 
     def __init__(
@@ -52,7 +57,9 @@ class Visit:
         senders: Senders,
         store: Store,
         logger: logging.Logger,
+        on_report: Report | None = None,
     ) -> None:
+        self._on_report = on_report
         self._gate = gate
         self._address = address
         self._senders = senders
@@ -88,6 +95,13 @@ class Visit:
             return _answer(SUCCESS)
         self._refused += 1
         return _answer(status, comment)
+
+    def on_report(self, event: Any) -> tuple[int, None]:
+        """Take a report of storage commitment (PS3.4 §J.3.3); return the status to answer with."""
+        data_set = bytes(self._gate.take_data_set())
+        if self._on_report is None:
+            return PROCESSING_FAILURE, None
+        return self._on_report(data_set, str(event.context.transfer_syntax)), None
 
     def close(self) -> None:
         """Write what came of the connection."""

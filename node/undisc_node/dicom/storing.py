@@ -12,12 +12,13 @@ from typing import BinaryIO, Final, cast
 from undisc_node.dicom.calling import Called, Sent, accepted, calling, send_object
 from undisc_node.dicom.part10 import read_frame
 from undisc_node.dicom.sources import Following
-from undisc_node.services.errors import Unavailable
+from undisc_node.services.errors import Invalid, Unavailable
 from undisc_node.services.ports import Outgoing, StoreAnswer, Watch
 
 _CONTEXTS: Final = 128  # presentation contexts in one association (PS3.8 §9.3.2.2)
 _NOT_SUPPORTED: Final = 0x0122  # SOP class not supported (PS3.7 §C.5.27)
 _OUT_OF_RESOURCES: Final = 0xA7  # high byte (PS3.4 table B.2-1)
+_CANNOT_UNDERSTAND: Final = 0xC000  # what an archive would say to such an object
 _META: Final = 65_536  # bytes that hold any file meta information
 _WARNING: Final = 0xB  # highest digit (PS3.7 §C)
 
@@ -40,7 +41,11 @@ def store_objects(
                 if not association.is_established:
                     raise Unavailable("the PACS broke off while images were being sent")
                 sent = Sent(one.sop_class, one.sop_uid, context, number % 0xFFFF + 1)
-                source = one.open()
+                try:
+                    source = one.open()
+                except Invalid:
+                    yield StoreAnswer(one.key, _CANNOT_UNDERSTAND, taken=False)
+                    continue
                 with source.open() as stream:
                     status = send_object(association, sent, _data_set(stream, source.size))
                 yield _answer(one.key, status)

@@ -74,6 +74,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "pacs.removed": ("110113", "D"),
     "pull.asked": ("110112", "E"),
     "pull.ended": ("110104", "C"),
+    "delivery.asked": ("110102", "E"),
+    "delivery.matched": ("110110", "U"),
+    "delivery.done": ("110104", "C"),
+    "delivery.failed": ("110104", "C"),
+    "delivery.cancelled": ("110104", "C"),
 }
 """Every event this node writes."""
 

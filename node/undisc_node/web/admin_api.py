@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.web import (
+    admin_deliveries,
     admin_department,
     admin_fetches,
     admin_grants,
@@ -40,4 +41,5 @@ ROUTES: Final = (
     *admin_log.ROUTES,
     *admin_restored.ROUTES,
     *admin_pacs.ROUTES,
+    *admin_deliveries.ROUTES,
 )

@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from undisc_node.services.archive_model import Pacs, Wanted
+from undisc_node.services.archive_model import Delivery, Pacs, Wanted
 from undisc_node.services.archiving import PacsWish
 from undisc_node.services.auditing import Verified
+from undisc_node.services.delivering import DeliveryStatus
 from undisc_node.services.department_rows import Order, Report
 from undisc_node.services.granting import Granted
+from undisc_node.services.matching import Match
 from undisc_node.services.model import (
     Basis,
     Fetch,
@@ -431,6 +433,37 @@ class KeepsArchives(Protocol):
         """Forget one, and what is on its way there."""
 
 
+class Delivers(Protocol):
+    """Puts studies into the practice's archives."""
+
+    def look(self, study_id: bytes, pacs: str, number: str) -> tuple[Pacs, Match]:
+        """Compare a study with the practice's patients."""
+
+    def push(
+        self,
+        study_id: bytes,
+        pacs: str,
+        number: str,
+        accession: str,
+        *,
+        accept: bool,
+        actor: str,
+    ) -> Delivery:
+        """Hand a study over, in the background."""
+
+    def find(self, prefix: str) -> DeliveryStatus:
+        """Find by a prefix of the id."""
+
+    def list(self, study: bytes | None = None) -> Sequence[DeliveryStatus]:
+        """List those of a study, or all."""
+
+    def status(self, delivery: Delivery) -> DeliveryStatus:
+        """Return how one stands."""
+
+    def cancel(self, delivery_id: bytes, actor: str) -> Delivery:
+        """End one; what the archive has stays there."""
+
+
 class Pulls(Protocol):
     """Brings studies of the practice's archives."""
 
@@ -482,4 +515,5 @@ class AdminUses:
     staff: KeepsStaff
     archiving: KeepsArchives
     pulling: Pulls
+    delivering: Delivers
     clock: Clock

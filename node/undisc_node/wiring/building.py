@@ -182,9 +182,13 @@ def build(settings: Settings) -> Iterator[Node]:
         entropy=entropy,
         own=own,
     )
+    queueing = Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     archives = build_archives(
         settings,
         catalog=catalog,
+        packs=packs,
+        contents=contents,
+        queueing=queueing,
         store=receiving.store,
         journal=journal,
         clock=clock,
@@ -198,7 +202,7 @@ def build(settings: Settings) -> Iterator[Node]:
         contents=contents,
         receiving=receiving,
         studies=studies,
-        queueing=Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy),
+        queueing=queueing,
         journal=journal,
         clock=clock,
         entropy=entropy,
@@ -257,6 +261,7 @@ def build(settings: Settings) -> Iterator[Node]:
         auditing=Auditing(catalog=catalog),
         archiving=archives.archiving,
         pulling=archives.pulling,
+        delivering=archives.delivering,
         clock=clock,
     )
     public = PublicUses(
@@ -307,8 +312,10 @@ def build(settings: Settings) -> Iterator[Node]:
                     settle_ms=int(settings.settle_seconds * 1000),
                 ).duties(),
                 *department.duties,
+                *archives.duties,
             ),
             hl7=department.hl7,
+            on_report=archives.commitments.on_report,
             listeners=listeners,
             catalog=catalog,
             packs=packs,
@@ -317,6 +324,7 @@ def build(settings: Settings) -> Iterator[Node]:
         )
     finally:
         archives.pulling.stop()
+        archives.delivering.stop()
         fetching.stop()
         keyring.close()
         catalog.close()

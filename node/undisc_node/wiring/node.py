@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from undisc_node.clocks import SystemClock
 from undisc_node.config import Settings
+from undisc_node.dicom.store_scp import Report
 from undisc_node.hl7.listener import MllpPort
 from undisc_node.services.auditing import Journal
 from undisc_node.services.fetching import Fetching
@@ -35,6 +36,7 @@ class Node:
         hl7: The port for HL7 messages, or None when nobody may send any.
         recalling: Asks peers what they remember of this node, after it came back from a backup.
         status: Sums the node up.
+        on_report: Takes reports of storage commitment that come to the DICOM port.
         listeners: Filled in when the doors are open.
         catalog: Rows.
         packs: Bytes.
@@ -52,6 +54,7 @@ class Node:
     duties: tuple[Duty, ...]
     hl7: MllpPort | None
     recalling: Recalling
+    on_report: Report
     listeners: dict[str, str]
     catalog: SqliteCatalog
     packs: PackStore

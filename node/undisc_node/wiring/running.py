@@ -59,6 +59,7 @@ async def run(node: Node) -> None:
         ae_title=settings.dicom_ae_title,
         senders=settings.dicom_senders,
         store=node.receiving.store,
+        on_report=node.on_report,
     )
     async with listening(
         doors,

@@ -103,6 +103,9 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["pacs", "add", "main", "--dimse", "A@b:104"], {"pacs": archives.PACS_ROW}),
         (["pacs", "echo", "main"], {"pacs": archives.PACS_ROW, "milliseconds": 12}),
         (["pacs", "remove", "main", "--yes"], {"removed": "main"}),
+        (["pacs", "deliveries"], {"deliveries": [archives.DELIVERY_ROW]}),
+        (["pacs", "cancel", "5e0a"], {"delivery": archives.DELIVERY_ROW}),
+        (["studies", "push", "3f2a"], {"delivery": archives.DELIVERY_ROW}),
         (["log", "list"], {"events": [fake.EVENT]}),
         (
             ["log", "verify"],
@@ -131,6 +134,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("reports", ["orders", "reports"], {"reports": []}),
         ("staff", ["staff", "list"], {"staff": []}),
         ("pacs", ["pacs", "list"], {"pacs": []}),
+        ("deliveries", ["pacs", "deliveries"], {"deliveries": []}),
     ],
 )
 def test_an_empty_list_prints_no_table_and_says_what_to_do_next(

@@ -96,3 +96,53 @@ def test_ctrl_c_ends_the_pull_at_the_node(undisc, node):
 
     assert done.exit_code == ExitCode.INTERRUPTED
     assert node.calls()[-1] == ("POST", f"pulls/{fake.PULL_ROW['id']}/cancel")
+
+
+def test_a_push_shows_both_sides_and_sends_what_it_showed(undisc, node):
+    done = undisc("studies", "push", "3f2a", "--to", "main", "--accession", "A-7")
+
+    assert done.exit_code == 0
+    assert "in the study" in done.stdout
+    assert "OUT-7" in done.stdout
+    assert "12 of 12 images are in the PACS main under L-1, 12 of them confirmed" in done.stderr
+    assert json.loads(node.asked[1].body) == {
+        "pacs": "main",
+        "patient": "L-1",
+        "accession": "A-7",
+        "accept": False,
+    }
+
+
+def test_a_difference_is_asked_about_and_a_no_sends_nothing(undisc, node):
+    differs = ["name", "birth date"]
+    node.say("POST", "studies/3f2a/deliveries/look", {**fake.MATCH, "differs": differs})
+
+    done = undisc("studies", "push", "3f2a", "--patient", "L-1", typed="n\n")
+
+    assert done.exit_code == ExitCode.FAILED
+    assert "name and birth date differ. Send it as L-1 all the same?" in done.stderr
+    assert len(node.asked) == 1
+
+
+def test_without_a_certain_patient_nothing_is_sent(undisc, node):
+    nobody = {**fake.MATCH, "local": None, "candidates": [fake.DELIVERY_ROW["patient"]]}
+    node.say("POST", "studies/3f2a/deliveries/look", nobody)
+
+    done = undisc("studies", "push", "3f2a")
+
+    assert done.exit_code == ExitCode.CONFLICT
+    assert "perhaps here" in done.stdout
+    assert "--patient ID" in done.stderr
+    assert len(node.asked) == 1
+
+
+def test_a_delivery_that_waits_says_when_it_is_tried_again(undisc, node):
+    problem = {"code": "no_association", "message": "it is away", "hint": ""}
+    waits = {"state": "waiting", "problem": problem, "next": "2026-11-24T05:31:33Z"}
+    node.say("POST", "studies/3f2a/deliveries", {"delivery": {**fake.DELIVERY_ROW, **waits}})
+
+    done = undisc("studies", "push", "3f2a")
+
+    assert done.exit_code == ExitCode.UNAVAILABLE
+    assert "it is away" in done.stderr
+    assert "tries again by itself" in done.stderr

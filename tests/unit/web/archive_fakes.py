@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from undisc_node.services.archive_model import FoundStudy, Pacs, Retrieve
+from dataclasses import replace
+
+from undisc_node.services.archive_model import Delivery, DeliveryState, FoundStudy, Pacs, Retrieve
+from undisc_node.services.delivering import DeliveryStatus
 from undisc_node.services.errors import NotFound
+from undisc_node.services.matching import Match
 from undisc_node.services.model import Patient
 from undisc_node.services.pulling import Candidate, Pull, PullState
 
@@ -35,6 +39,50 @@ PULL = Pull(
     created_ms=1_795_498_283_000,
     ended_ms=None,
 )
+
+
+DELIVERY = Delivery(
+    id=b"5" * 16,
+    study=bytes(range(16)),
+    pacs="main",
+    state=DeliveryState.WAITING,
+    patient=Patient("Doe^Jane", "L-1"),
+    accession="A-7",
+    problem="no_association: it is away",
+    attempts=2,
+    next_ms=1_795_498_293_000,
+    created_ms=1_795_498_283_000,
+    ended_ms=None,
+)
+
+
+class FakeDelivering:
+    def __init__(self):
+        self.calls = []
+
+    def look(self, study_id, pacs, number):
+        self.calls.append((study_id, pacs, number))
+        outside = Patient("Doe^Jane", "OUT-7", birth_date="19700102")
+        return PACS, Match((outside,), DELIVERY.patient, (), ("birth date",))
+
+    def push(self, study_id, pacs, number, accession, *, accept, actor):
+        self.calls.append((study_id, pacs, number, accession, accept))
+        return DELIVERY
+
+    def status(self, delivery):
+        return DeliveryStatus(
+            delivery=delivery, objects=12, handed_over=3, committed=0, running=False
+        )
+
+    def find(self, prefix):
+        return self.status(DELIVERY)
+
+    def list(self, study=None):
+        return [self.status(DELIVERY)]
+
+    def cancel(self, delivery_id, actor):
+        self.calls.append(("cancel", delivery_id))
+        return replace(DELIVERY, state=DeliveryState.CANCELLED)
 
 
 class FakePulling:

@@ -42,7 +42,7 @@ from undisc_protocol.did import Did
 from undisc_protocol.errors import BadTicket, OutsideExtent
 from undisc_protocol.log import Actor, Event, Subject
 from undisc_protocol.pack import ObjectHeader
-from unit.web.archive_fakes import FakeArchiving, FakePulling
+from unit.web.archive_fakes import FakeArchiving, FakeDelivering, FakePulling
 from unit.web.fakes_department import FakeStaff, department_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 
@@ -478,6 +478,7 @@ def admin_uses(**others) -> AdminUses:
         "staff": FakeStaff(),
         "archiving": FakeArchiving(),
         "pulling": FakePulling(),
+        "delivering": FakeDelivering(),
         "clock": Clock(),
     }
     return AdminUses(**{**parts, **others})

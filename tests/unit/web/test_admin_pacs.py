@@ -58,3 +58,28 @@ def test_a_pull_is_looked_for_started_watched_and_cancelled(node):
         ("", ("1.2.3",)),
         ("cancel", b"4" * 16),
     ]
+
+
+def test_a_study_is_compared_pushed_watched_and_cancelled(node):
+    path = "/admin/v1/studies/1.2.3/deliveries"
+    seen = node.call("admin", "POST", f"{path}/look", {"patient": "L-1"}).json
+    wish = {"pacs": "main", "patient": "L-1", "accession": "A-7", "accept": True}
+    pushed = node.call("admin", "POST", path, wish).json["delivery"]
+    shown = node.call("admin", "GET", f"/admin/v1/deliveries/{pushed['id']}").json["delivery"]
+    listed = node.call("admin", "GET", "/admin/v1/deliveries").json["deliveries"]
+    of_study = node.call("admin", "GET", path).json["deliveries"]
+    ended = node.call("admin", "POST", f"/admin/v1/deliveries/{pushed['id']}/cancel", {}).json
+
+    assert seen["differs"] == ["birth date"]
+    assert seen["outside"][0]["id"] == "OUT-7"
+    assert seen["local"]["id"] == "L-1"
+    assert pushed == shown == listed[0] == of_study[0]
+    assert (shown["state"], shown["next"]) == ("waiting", "2026-11-24T05:31:33Z")
+    assert shown["problem"]["message"] == "it is away"
+    assert ended["delivery"]["state"] == "cancelled"
+    study = bytes(range(16))
+    assert node.admin.delivering.calls == [
+        (study, "", "L-1"),
+        (study, "main", "L-1", "A-7", True),
+        ("cancel", b"5" * 16),
+    ]
