@@ -87,7 +87,7 @@ class Incoming(Protocol):
         """Number of good chunks at the start of an incomplete object."""
 
     def announce(self, headers: Sequence[ObjectHeader]) -> None:
-        """Make room for objects that are not announced yet; durable on return.
+        """Make room for objects that are not announced yet; durable once published.
 
         Raises:
             Tampered: An announced object has another key, size or hash now.

@@ -23,7 +23,7 @@ from undisc_node.storage.backup.snapshot import (
     decode_tombstones,
 )
 from undisc_node.storage.faults import disk_faults
-from undisc_node.storage.packs.files import start_writing
+from undisc_node.storage.packs.linux import start_writing
 from undisc_protocol.errors import CannotOpen, RemoteProtocolError
 
 _COPY: Final = 1_048_576  # bytes copied at once

@@ -26,7 +26,8 @@ from undisc_node.storage.backup.snapshot import (
     segment_name,
 )
 from undisc_node.storage.faults import disk_faults
-from undisc_node.storage.packs.files import read_at, start_writing
+from undisc_node.storage.packs.files import read_at
+from undisc_node.storage.packs.linux import start_writing
 
 _COPY: Final = 1_048_576  # bytes copied at once
 

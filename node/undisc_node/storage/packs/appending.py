@@ -10,7 +10,8 @@ from undisc_node.services.ports import Draft, Entropy
 from undisc_node.storage.faults import disk_faults
 from undisc_node.storage.packs.buffers import ChunkBuffers
 from undisc_node.storage.packs.chunking import cipher_of
-from undisc_node.storage.packs.files import start_writing, write_at
+from undisc_node.storage.packs.files import write_at
+from undisc_node.storage.packs.write_behind import WriteBehind
 from undisc_protocol import keys, limits
 from undisc_protocol.errors import LocalProtocolError
 from undisc_protocol.pack import (
@@ -57,6 +58,7 @@ class Appender:
         self._study_key = study_key
         self._entropy = entropy
         self._buffers = buffers
+        self._behind = WriteBehind()
 
     def frame(self, kind: FrameKind, encoded: bytes) -> bytes:
         """Seal a header or index of this pack."""
@@ -106,7 +108,8 @@ class Appender:
             position = entry.header_at if number == 0 else entry.extent_at + span.offset
             with disk_faults(self._path):
                 write_at(self._descriptor, [*lead, sealed[:length]], position)
-                start_writing(self._descriptor, entry.extent_at + span.offset, length)
+                end = entry.extent_at + span.offset + length
+                self._behind.wrote(self._descriptor, position, end - position)
         if _fill(stream, plain[:1]) or hasher.digest() != header.hash:
             raise _changed()
 

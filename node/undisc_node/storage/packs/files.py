@@ -18,7 +18,6 @@ from undisc_node.services.errors import Damaged
 from undisc_node.storage.faults import disk_faults
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
-_WORTH_STARTING: Final = 128 * 1024  # bytes; smaller writes are left for the kernel to gather
 
 
 class PackFiles:
@@ -113,12 +112,17 @@ def sync_directory(path: Path) -> None:
             os.close(directory)
 
 
+def open_pack(path: Path, *, writable: bool) -> int:
+    """Open an existing pack file; the caller closes the descriptor."""
+    mode = os.O_RDWR if writable else os.O_RDONLY
+    with disk_faults(path):
+        return os.open(path, mode | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+
 @contextmanager
 def opened(path: Path, *, writable: bool = False) -> Iterator[int]:
     """Open an existing pack file; yield its descriptor, close it at the end of the block."""
-    mode = os.O_RDWR if writable else os.O_RDONLY
-    with disk_faults(path):
-        descriptor = os.open(path, mode | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = open_pack(path, writable=writable)
     try:
         yield descriptor
     finally:
@@ -155,14 +159,3 @@ def write_at(descriptor: int, parts: Sequence[bytes | memoryview], offset: int) 
             count -= len(views.pop(0))
         if views and count:
             views[0] = views[0][count:]
-
-
-def start_writing(descriptor: int, offset: int, length: int) -> None:
-    """Let the disk begin with bytes just written, so that the sync at the end waits less.
-
-    `POSIX_FADV_DONTNEED` starts writing dirty pages without waiting for them (Linux
-    mm/fadvise.c); pages that are being written stay in memory. How much it gains depends on the
-    disk; about a fifth was seen on 200 MB received by two threads.
-    """
-    if length >= _WORTH_STARTING:
-        os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)

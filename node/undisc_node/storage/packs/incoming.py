@@ -4,12 +4,16 @@ The file is laid out when objects are announced: header, room for its chunks, ne
 then land at known places in any order, so what is there is decided by the bytes alone: a chunk is
 there if it authenticates. Nothing about progress is written down, so nothing can be wrong about it
 after a power cut. Only opened chunks are ever written.
+
+Nothing is synced before the end: what a power cut takes is fetched again. But the disk begins with
+the bytes while the next ones arrive, so that little is left for the sync.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,8 +22,10 @@ from undisc_node.services.ports import ReadInto, Stored
 from undisc_node.storage.faults import disk_faults
 from undisc_node.storage.packs.buffers import BufferPool, ChunkBuffers
 from undisc_node.storage.packs.chunking import cipher_of, good_chunks, read_chunk
-from undisc_node.storage.packs.files import PackFiles, opened, start_writing, write_at
+from undisc_node.storage.packs.files import PackFiles, open_pack, opened, write_at
 from undisc_node.storage.packs.layout import PackLayout
+from undisc_node.storage.packs.linux import reserve
+from undisc_node.storage.packs.write_behind import WriteBehind
 from undisc_protocol.errors import RemoteProtocolError, Tampered
 from undisc_protocol.pack import (
     FrameKind,
@@ -70,6 +76,10 @@ class StagedPack:
         self._discard = discard
         self._entries: dict[bytes, IndexEntry] = {}
         self._complete: set[bytes] = set()
+        self._untouched: set[bytes] = set()  # announced by us, and nothing received yet
+        self._behind = WriteBehind()
+        self._descriptor: int | None = None
+        self._close: Callable[[], object] = lambda: None
         self._guard = threading.Lock()
         self._header, self._end = self._read_layout()
 
@@ -89,23 +99,24 @@ class StagedPack:
 
     def complete(self) -> frozenset[bytes]:
         """Ids of objects whose every chunk is there and whose hash is right."""
+        doubtful = self._entries.keys() - self._complete - self._untouched
         with opened(self._path) as descriptor, self._pool.borrow() as buffers:
-            for object_id, entry in self._entries.items():
-                if (
-                    object_id not in self._complete
-                    and self._good(descriptor, entry, buffers) == entry.header.chunks
-                ):
+            for object_id in doubtful:
+                entry = self._entries[object_id]
+                if self._good(descriptor, entry, buffers) == entry.header.chunks:
                     self._complete.add(object_id)
         return frozenset(self._complete)
 
     def whole_chunks(self, object_id: bytes) -> int:
         """Number of good chunks at the start of an incomplete object."""
         entry = self._entry(object_id)
+        if object_id in self._untouched:
+            return 0
         with opened(self._path) as descriptor, self._pool.borrow() as buffers:
             return self._good(descriptor, entry, buffers)
 
     def announce(self, headers: Sequence[ObjectHeader]) -> None:
-        """Make room for objects that are not announced yet; durable on return.
+        """Make room for objects that are not announced yet.
 
         Raises:
             Tampered: An announced object has another key, size or hash now.
@@ -125,9 +136,10 @@ class StagedPack:
                 write_at(descriptor, [frame], position)
                 position = entry.extent_at + header.stored
                 fresh[header.id] = entry
+            reserve(descriptor, self._end, position - self._end)
             os.ftruncate(descriptor, position)
-            os.fsync(descriptor)
         self._entries |= fresh
+        self._untouched |= fresh.keys()
         self._end = position
 
     def receive(self, object_id: bytes, first_chunk: int, read_into: ReadInto) -> None:
@@ -146,7 +158,9 @@ class StagedPack:
         entry = self._entry(object_id)
         with self._guard:
             self._complete.discard(object_id)
-        with opened(self._path, writable=True) as descriptor, self._pool.borrow() as buffers:
+            self._untouched.discard(object_id)
+            descriptor = self._writable()
+        with self._pool.borrow() as buffers:
             self._receive(descriptor, entry, buffers, first_chunk, read_into)
         with self._guard:
             self._complete.add(object_id)
@@ -159,16 +173,29 @@ class StagedPack:
         """
         if len(self._complete) < len(self._entries):
             raise Conflict("a pack with missing objects cannot be published")
-        with opened(self._path, writable=True) as descriptor, disk_faults(self._path):
-            os.ftruncate(descriptor, self._end)
-            os.fsync(descriptor)
+        with disk_faults(self._path):
+            os.ftruncate(self._writable(), self._end)
+            os.fsync(self._writable())
+        self._shut()
         self._files.publish(self._pack)
         self._path = self._files.published(self._pack)
         return self._end
 
     def discard(self) -> None:
         """Remove the file and the study key."""
+        self._shut()
         self._discard(self._pack)
+
+    def _writable(self) -> int:
+        """Return the descriptor to write with; opening one for each image would cost as much."""
+        if self._descriptor is None:
+            self._descriptor = open_pack(self._path, writable=True)
+            self._close = weakref.finalize(self, os.close, self._descriptor)
+        return self._descriptor
+
+    def _shut(self) -> None:
+        self._close()
+        self._descriptor = None
 
     def _receive(
         self,
@@ -191,7 +218,10 @@ class StagedPack:
             hasher.update(buffers.plain[:length])
             with disk_faults(self._path):
                 write_at(descriptor, [sealed], entry.extent_at + span.offset)
-                start_writing(descriptor, entry.extent_at + span.offset, span.length)
+                # The first takes the header before it along.
+                start = entry.extent_at + span.offset if number else entry.header_at
+                end = entry.extent_at + span.offset + span.length
+                self._behind.wrote(descriptor, start, end - start)
         if hasher.digest() != header.hash:
             raise Tampered("the hash of a received object is wrong")
 
