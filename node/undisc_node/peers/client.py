@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import re
 import socket
 import ssl
@@ -198,19 +199,30 @@ class _Stream:
         self._answer = answer
         self._location = location
         self._left = left
+        self._early: memoryview | None = None
 
     def read_into(self, buffer: memoryview, /) -> None:
         """Fill the buffer completely, or raise `Unreachable`."""
         if len(buffer) > self._left:
             raise LocalProtocolError("more bytes were read than the range holds")
-        filled = 0
         with _exchange(self._location):
+            filled = self._take_early(buffer)
             while filled < len(buffer):
-                count = self._answer.readinto(buffer[filled:])
+                count = self._timed.receive_into(buffer[filled:])
                 if not count:
                     raise Unreachable(f"{self._location.host} broke the stream off")
                 filled += count
         self._left -= filled
+
+    def _take_early(self, buffer: memoryview) -> int:
+        """Use up what came together with the head; all else goes straight into the buffers."""
+        if self._early is None:
+            most = min(self._left, io.DEFAULT_BUFFER_SIZE)  # no more than that was read ahead
+            self._early = memoryview(self._answer.read1(most))
+        count = min(len(self._early), len(buffer))
+        buffer[:count] = self._early[:count]
+        self._early = self._early[count:]
+        return count
 
     def close(self) -> None:
         self._answer.close()

@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from undisc_node.peers.addresses import ForbiddenAddress, check_address
 from undisc_node.peers.locations import Location
@@ -56,6 +57,9 @@ def resolve_host(host: str, port: int) -> Sequence[tuple[int, Any]]:
     return [(family, address) for family, _, _, _, address in found]
 
 
+_TIMEVAL: Final = "ll"  # struct timeval, socket(7): seconds, microseconds
+
+
 class TimedSocket:
     """A connected socket that keeps to `Patience`; what `http.client` reads from."""
 
@@ -66,12 +70,23 @@ class TimedSocket:
         self._deadline: float | None = now() + patience.total
         self._waited = 0.0
         self._received = 0
+        self._whole = False
 
     def stream_from_here(self) -> None:
-        """From now on a minimum rate counts, not the total: long is fine, dribbling is not."""
+        """From now on a minimum rate counts, not the total: long is fine, dribbling is not.
+
+        Without TLS the system gathers whole buffers from here on: waking this process for every
+        packet would cost more than copying it.
+        """
         self._deadline = None
         self._waited = 0.0
         self._received = 0
+        if type(self._socket) is socket.socket:  # not ssl.SSLSocket, which has no such mode
+            seconds, part = divmod(self._patience.read, 1)
+            limit = struct.pack(_TIMEVAL, int(seconds), int(part * 1e6))
+            self._socket.settimeout(None)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._whole = True
 
     def _wait_at_most(self) -> float:
         if self._deadline is None:
@@ -92,9 +107,10 @@ class TimedSocket:
         Raises:
             TimeoutError: No byte in time, deadline passed, or slower than the minimum rate.
         """
-        self._socket.settimeout(self._wait_at_most())
+        if not self._whole:
+            self._socket.settimeout(self._wait_at_most())
         before = self._now()
-        count = self._socket.recv_into(buffer)
+        count = self._gather(buffer) if self._whole else self._socket.recv_into(buffer)
         self._waited += self._now() - before
         self._received += count
         if self._deadline is None and self._waited >= self._patience.read:
@@ -103,6 +119,13 @@ class TimedSocket:
             self._waited = 0.0
             self._received = 0
         return count
+
+    def _gather(self, buffer: memoryview) -> int:
+        """Wait until the buffer is full, the stream ends, or `Patience.read` is over."""
+        try:
+            return self._socket.recv_into(buffer, len(buffer), socket.MSG_WAITALL)
+        except BlockingIOError:  # SO_RCVTIMEO, socket(7)
+            raise TimeoutError("no byte in time") from None
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return the reading side as a file; large reads go past its buffer."""

@@ -28,6 +28,7 @@ from undisc_protocol.errors import BadTicket
 
 _log = logging.getLogger(__name__)
 _BLOCK: Final = 1_048_576  # bytes of one write over TLS
+_BATCHES: Final = 4  # sent in one turn of a thread at most, so that streams take turns
 _LOOK: Final = 0.001  # seconds between two looks at a head that the receiver does not take yet
 _PARTIAL: Final = 206
 _RESET: Final = struct.pack("ii", 1, 0)  # struct linger: no waiting, so that closing resets
@@ -109,13 +110,18 @@ class _Begun(NamedTuple):
 def _begin(batches: Iterator[Sequence[Slice]], outlet: Outlet | None) -> _Begun:
     """Take the next batch and send at once what the receiver takes without a long wait.
 
-    One hand-over to a thread for both: waking one costs as much as sending a small image.
+    One hand-over to a thread for both, and for several batches when the receiver is quick: waking
+    a thread costs as much as sending a small image.
     """
-    batch = next(batches, ())
-    if outlet is None:
-        return _Begun(batch, sent=False)
-    outlet.put(batch)
-    return _Begun(batch, sent=outlet.push())
+    batch: Sequence[Slice] = ()
+    for _ in range(_BATCHES):
+        batch = next(batches, ())  # looks for revocations first
+        if outlet is None or not batch:
+            return _Begun(batch, sent=False)
+        outlet.put(batch)
+        if not outlet.push():
+            return _Begun(batch, sent=False)
+    return _Begun(batch, sent=True)
 
 
 async def _outlet(transport: asyncio.Transport | None, pace: Pace) -> Outlet | None:
