@@ -17,8 +17,8 @@ from undisc_admin.render import Column, clean, clock_time, count_of, facts, mome
 from undisc_admin.screen import hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
 
-_FIRST_LOOK: Final = 0.05  # seconds until the first look at a running fetch
-_LOOK_EVERY: Final = 0.5  # seconds between two looks at most
+_LOOK_EVERY: Final = 0.5  # seconds between two looks; the node answers at once when it ends
+_PAUSE: Final = 0.02  # seconds of rest between an answer and the next question
 _RECEIPT_WAIT: Final = 3.0  # seconds to wait for the acknowledgement of a receipt
 _NO_WAIT = click.option("--no-wait", is_flag=True, help="Start it and return at once.")
 
@@ -155,7 +155,7 @@ def _follow(session: Session, answer: Answer, *, wait: bool) -> None:
 
 def _watch(session: Session, answer: Answer) -> Answer:
     progress = Progress(now=session.now, quiet=session.json_wanted)
-    pause, told = _FIRST_LOOK, ""
+    told = ""
     try:
         for_receipt = _RECEIPT_WAIT
         while True:
@@ -164,15 +164,16 @@ def _watch(session: Session, answer: Answer) -> Answer:
                 # The study is here; its receipt usually is acknowledged a moment later.
                 if row.text("receipt") != "due" or for_receipt <= 0:
                     break
-                for_receipt -= pause
+                for_receipt -= _LOOK_EVERY
             if _waits(row) and _problem(row) != told:
                 told = _problem(row)
                 progress.end()
                 _tell_wait(session, row)
             progress.show(_step(row))
-            session.sleep(pause)
-            pause = min(2 * pause, _LOOK_EVERY)
-            answer = session.client.get(f"fetches/{segment(row.text('id'))}")
+            session.sleep(_PAUSE)
+            answer = session.client.get(
+                f"fetches/{segment(row.text('id'))}", {"wait": int(_LOOK_EVERY * 1000)}
+            )
     finally:
         progress.end()
     return answer

@@ -221,6 +221,11 @@ class Fetching:
             raise NotFound("no such fetch")
         return Progress.of_ended(fetch)
 
+    def running(self, fetch_id: bytes) -> bool:
+        """Say whether a run is at work, the receipt included; never waits for anything."""
+        known = self._runs.get(fetch_id)
+        return known is not None and not known[1].done()
+
     def stop(self) -> None:
         """Stop every run at its next chunk and wait for it; they continue after the next start."""
         self._stop.set()

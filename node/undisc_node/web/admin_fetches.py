@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
 
 from undisc_node.services.model import Fetch
+from undisc_node.web import keys
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
-from undisc_node.web.fields import read_fields
+from undisc_node.web.fields import query_number, read_fields
 from undisc_node.web.rendering import Json, Names, fetch_json
 from undisc_node.web.uses import AdminUses
+
+_WAIT_MOST: Final = 10_000  # ms that an answer may be held back
+_LOOK: Final = 0.01  # seconds between two looks at a run meanwhile
 
 
 def _rendered(uses: AdminUses, fetch: Fetch, names: Names) -> Json:
@@ -40,8 +46,17 @@ async def list_fetches(request: web.Request) -> web.StreamResponse:
 
 
 async def show_fetch(request: web.Request) -> web.StreamResponse:
-    """GET /admin/v1/fetches/{fetch}: how far it has come."""
+    """GET /admin/v1/fetches/{fetch}: how far it has come; `wait` ms for its end at most."""
     prefix = request.match_info["fetch"]
+    wait_ms = query_number(request, "wait", default=0, most=_WAIT_MOST)
+    if wait_ms > 0:
+        uses = request.app[keys.ADMIN]
+        found = await request.app[keys.WORKERS].run(lambda: uses.fetching.find(prefix).id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_ms / 1000):
+                # Looking costs nothing, and a look leaves nothing behind at what it waits for.
+                while uses.fetching.running(found):  # noqa: ASYNC110 - see above
+                    await asyncio.sleep(_LOOK)
     return await answer(
         request,
         lambda uses, _: {"fetch": _rendered(uses, uses.fetching.find(prefix), names_in(uses))},

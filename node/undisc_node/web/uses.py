@@ -329,6 +329,9 @@ class Fetches(Protocol):
     def progress(self, fetch_id: bytes) -> Progress:
         """Return how far it has come."""
 
+    def running(self, fetch_id: bytes) -> bool:
+        """Say whether it is being worked on; never waits."""
+
 
 class Audits(Protocol):
     """Reads and verifies the log."""
