@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -177,7 +178,7 @@ def interleaved(
     return {name: found for name, found in runs.items() if name not in missing}, missing
 
 
-class Contender:
+class Contender(ABC):
     """Something that moves the study; `run` is measured, the rest is not.
 
     Attributes:
@@ -190,14 +191,14 @@ class Contender:
     durable: bool
     rounds: int = 99
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
         """Make ready for one run."""
 
+    @abstractmethod
     def run(self) -> Run:
         """Move the study once."""
-        raise NotImplementedError
 
-    def clean(self) -> None:
+    def clean(self) -> None:  # noqa: B027 - some bring nothing
         """Remove what the run has brought."""
 
 
