@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import quote, urlencode
 
 from undisc_admin.answer import Answer
@@ -39,6 +39,13 @@ class Sized(Protocol):
         """Return up to `count` bytes; nothing at the end."""
 
 
+class Sink(Protocol):
+    """Takes the bytes of an answer."""
+
+    def write(self, block: bytes, /) -> int:
+        """Take the next of them."""
+
+
 class _UnixConnection(HTTPConnection):
     """An HTTP connection over a Unix socket."""
 
@@ -58,6 +65,10 @@ def segment(name: str) -> str:
     if name in {"", ".", ".."}:
         raise CommandError("a name is empty", exit_code=ExitCode.USAGE)
     return quote(name, safe="")
+
+
+def _unheard(_done: int, _total: int) -> None:
+    """Tell nobody how far a download is."""
 
 
 class Client:
@@ -82,21 +93,34 @@ class Client:
         """Remove something."""
         return self._json("DELETE", path)
 
-    def upload(self, path: str, body: Sized) -> Answer:
+    def upload(self, path: str, body: Sized, query: Query | None = None) -> Answer:
         """Send bytes of a known size, without holding them in memory."""
-        return self._json("POST", path, body=body)
+        return self._json("POST", path, query=query, body=body)
 
-    def download(self, path: str, into: BinaryIO) -> int:
-        """Write the bytes of an answer to a file and return their number."""
+    def download(
+        self,
+        path: str,
+        into: Sink,
+        *,
+        report: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> int:
+        """Write the bytes of an answer to a file and return their number.
+
+        Args:
+            path: What to ask for; starts behind `/admin/v1/`.
+            into: Takes the bytes.
+            report: Hears how many bytes have come, and how many there are in all.
+        """
         connection = _UnixConnection(self._path)
         try:
             response = self._ask(connection, "GET", path)
             if response.status not in _SUCCESS:
                 raise _refusal(response.status, response.read())
-            count = 0
+            count, total = 0, response.length or 0
             while block := response.read(BLOCK):
                 into.write(block)
                 count += len(block)
+                report(count, total)
         except _BROKEN:
             raise self._broken() from None
         finally:

@@ -8,55 +8,87 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
+
+
+class Body(Protocol):
+    """A file that is open as the body of a request."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that `read` will hand out in total."""
+
+    def read(self, count: int = -1, /) -> bytes:
+        """Return up to `count` bytes; nothing at the end."""
+
+    def __enter__(self) -> Self:
+        """Go on with it."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A directory entry of an import.
+    """A file of an import.
 
     Attributes:
         path: Where it is, as the person sees it; never sent anywhere.
-        real: The same without links on the way.
+        parts: Its place below what was named on the command line.
+        open: Opens it; raises `OSError` or `ChangedError`.
         skipped: Why it is left out, as a code; empty for a file to import.
     """
 
     path: Path
-    real: Path
+    parts: tuple[str, ...]
+    open: Callable[[], Body]
     skipped: str = ""
 
 
 class ChangedError(Exception):
     """A file became shorter while it was read."""
 
+    code = "changed_while_read"
 
-def walk(paths: Iterable[Path]) -> Iterator[Found]:
-    """Yield every file below the paths, in order of name.
+
+def walk(named: Path) -> Iterator[Found]:
+    """Yield every file below a path, in order of name.
 
     Args:
-        paths: Files and folders; a symbolic link named here is followed, because it was named.
+        named: A file or folder; a symbolic link named here is followed, because it was named.
     """
-    waiting = [(path, path.resolve()) for path in reversed(list(paths))]
+    root = named.resolve()
+    waiting = [(named, root)]
     while waiting:
         shown, real = waiting.pop()
         try:
             mode = real.lstat().st_mode
             names = sorted(entry.name for entry in real.iterdir()) if stat.S_ISDIR(mode) else []
         except OSError:
-            yield Found(shown, real, "unreadable")
+            yield _found(shown, real, root, "unreadable")
             continue
         if stat.S_ISDIR(mode):
             waiting.extend((shown / name, real / name) for name in reversed(names))
         elif stat.S_ISLNK(mode):
-            yield Found(shown, real, "symbolic_link")
+            yield _found(shown, real, root, "symbolic_link")
         elif stat.S_ISREG(mode):
-            yield Found(shown, real)
+            yield _found(shown, real, root)
         else:
-            yield Found(shown, real, "special_file")
+            yield _found(shown, real, root, "special_file")
+
+
+def _found(shown: Path, real: Path, root: Path, skipped: str = "") -> Found:
+    parts = real.relative_to(root).parts or (real.name,)
+    return Found(shown, parts, lambda: FileBody(real), skipped)
 
 
 class FileBody:

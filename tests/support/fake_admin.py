@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from support import fake_archives
+from support import fake_archives, fake_media
 
 STUDY_ID = "3f2a81c0" + "0" * 24
 PEER_ID = "91c4d5e6" + "0" * 56
@@ -284,6 +284,7 @@ STUDY_DETAIL: dict[str, Any] = {
             "replaced": False,
         }
     ],
+    "media": [],
 }
 
 
@@ -422,6 +423,7 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
             size, root = STATUS["log"]["size"], STATUS["log"]["root"]
             return {"size": size, "root": root, "origin": "bb" * 16, "erased": 0, "ok": True}
     return None
+    return fake_media.usual(asked.method, parts, asked.body) or fake_archives.usual(method, parts)
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

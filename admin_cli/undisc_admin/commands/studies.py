@@ -145,9 +145,24 @@ def show_study(session: Session, study: str, instances: bool) -> None:  # noqa: 
     for step in answer.parts("provenance"):
         name = clean(step.text_or_none("peer_name") or step.text("peer"))
         say([f"fetched from {name}, {moment(step.text_or_none('at'))}"])
+    say(map(_came_from, answer.parts("media")))
     say(copies(answer.parts("receipts")))
     if row.integer("waiting"):
         hint(f"decide on what waits: undisc studies resolve {short(row.text('id'))} --accept")
+
+
+def _came_from(medium: Answer) -> str:
+    """Say in one line who imported a study from what, and who had written that."""
+    kind = {"zip": "ZIP file"}.get(medium.text("kind"), medium.text("kind"))
+    label, creator = medium.text("label"), medium.text("creator")
+    facts = [
+        f"imported from {kind}{label and f' {label!r}'}",
+        f"by {medium.text('by')}",
+        moment(medium.text("at")),
+        f"file set {medium.text('file_set')}" if medium.text("file_set") else "",
+        f"written by {creator}" if creator else "",
+    ]
+    return clean(", ".join(filter(None, facts)))
 
 
 def _facts(study: Answer) -> list[str]:

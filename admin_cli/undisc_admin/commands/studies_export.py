@@ -9,6 +9,7 @@ import click
 from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Command
+from undisc_admin.commands.studies_medium import export_medium, prepare
 from undisc_admin.errors import CommandError, ExitCode
 from undisc_admin.progress import MEGABYTE, Progress, Step
 from undisc_admin.render import count_of, size
@@ -19,26 +20,45 @@ from undisc_admin.session import Session, pass_session
 @click.command(
     "export",
     cls=Command,
-    examples=["undisc studies export 3f2a ./out", "undisc studies export 3f2a ./out --force"],
+    examples=[
+        "undisc studies export 3f2a ./out",
+        "undisc studies export 3f2a /media/stick --media --force",
+        "undisc studies export 3f2a disc.zip --media",
+    ],
 )
 @click.argument("study")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--media", is_flag=True, help="Write a medium that every DICOM system reads (IHE PDI)."
+)
 @click.option("--force", is_flag=True, help="Write into a directory that is not empty.")
 @pass_session
-def export_study(session: Session, study: str, directory: Path, force: bool) -> None:  # noqa: FBT001 - click's flags
+def export_study(
+    session: Session,
+    study: str,
+    directory: Path,
+    media: bool,  # noqa: FBT001 - click's flag
+    force: bool,  # noqa: FBT001 - click's flag
+) -> None:
     """Write the current instances of a study to DIRECTORY as 00001.dcm, 00002.dcm and so on.
 
     The files are what was received, byte for byte, except that their first 128 bytes become zeros
     where these are not those of a TIFF image: a program can hide there. They lie unprotected in
     DIRECTORY: what is done with them, the node no longer knows.
+
+    With --media DIRECTORY becomes an IHE PDI medium for a disc or stick: DICOMDIR, the images,
+    pages for people, and reports as PDF. A name that ends in .zip gets it as one ZIP file.
     """
+    if media:
+        export_medium(session, study, directory, force=force)
+        return
     answer = session.client.get(f"studies/{segment(study)}")
     current = [row for row in answer.parts("instances") if row.text("state") == "current"]
     if not current:
         raise CommandError(
             "the study has no instances to export", exit_code=ExitCode.CONFLICT, code="no_instances"
         )
-    _prepare(directory, force=force)
+    prepare(directory, force=force)
     identifier = segment(answer.part("study").text("id"))
     total = sum(row.integer("bytes") for row in current)
     progress, begun, done = Progress(now=session.now), session.now(), 0
@@ -53,25 +73,6 @@ def export_study(session: Session, study: str, directory: Path, force: bool) -> 
         say_json(answer.raw)
     else:
         note(f"{count_of(len(current), 'image')}, {size(done)}, written to {directory}")
-
-
-def _prepare(directory: Path, *, force: bool) -> None:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        occupied = any(directory.iterdir())
-    except OSError as problem:
-        raise CommandError(
-            f"{directory} cannot be used: {(problem.strerror or 'failed').lower()}",
-            exit_code=ExitCode.INVALID,
-            code="directory_not_usable",
-        ) from None
-    if occupied and not force:
-        raise CommandError(
-            f"{directory} is not empty",
-            exit_code=ExitCode.CONFLICT,
-            code="directory_not_empty",
-            hint="name a new directory, or add --force; files of the same number are replaced",
-        )
 
 
 def _write(session: Session, study: str, row: Answer, path: Path) -> int:

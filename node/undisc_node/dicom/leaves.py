@@ -19,10 +19,9 @@ from undisc_node.dicom.record_keys import CHARACTER_SET, CONCEPT_NAME, ENCAPSULA
 from undisc_node.services.errors import Invalid
 from undisc_node.services.model import Study
 from undisc_node.services.ports import Leaf
+from undisc_node.services.preambles import PREAMBLE, harmless
 from undisc_protocol.pack import ObjectHeader
 
-_PREAMBLE: Final = 128  # bytes (PS3.10 §7.1)
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, both byte orders
 _LAST: Final = 0x3010FFFF  # no key of a record comes later
 _ITEM: Final = 0xFFFEE000
 _CODE: Final = (
@@ -82,10 +81,9 @@ def _start(head: bytes, header: ObjectHeader) -> tuple[bytes, int]:
     A preamble can hold another program's file; only a TIFF has business there (PS3.10 §7.5).
     """
     frame = part10.read_frame(io.BytesIO(head), len(head))
-    regular = head[_PREAMBLE : part10.META_AT] == b"DICM"
+    regular = head[PREAMBLE : part10.META_AT] == b"DICM"
     if regular and frame.sop_class and frame.sop_uid:
-        preamble = head[:_PREAMBLE]
-        return preamble if preamble.startswith(_TIFF) else bytes(_PREAMBLE), _PREAMBLE
+        return harmless(head[: part10.META_AT]), part10.META_AT
     made = part10.compose_part10(
         sop_class=header.sop_class, sop_uid=header.sop_uid, transfer_syntax=frame.transfer_syntax
     )

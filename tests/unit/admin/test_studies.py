@@ -18,6 +18,7 @@ from support.fake_admin import (
     error,
     instance_row,
 )
+from support.fake_media import MEDIUM
 
 
 def test_the_list_is_aligned_and_plain(undisc):
@@ -109,10 +110,12 @@ def test_an_import_sends_every_file_byte_for_byte_and_no_name(undisc, node, tmp_
 
     assert (done.exit_code, done.stdout) == (
         0,
-        "3 stored (3.0 MB)\n1 study: 3f2a81c0\n",
+        "3 stored (3.0 MB)\nstudy 3f2a81c0 (CT head, CT, 2026-11-24): 3 stored\n",
     )
-    assert {asked.body for asked in node.asked} == contents
-    assert {(asked.path, *asked.query) for asked in node.asked} == {("instances",)}
+    sent = [asked for asked in node.asked if asked.path == "instances"]
+    assert {asked.body for asked in sent} == contents
+    assert {tuple(asked.query.items()) for asked in sent} == {(("medium", MEDIUM["id"]),)}
+    assert not any(b"Doe_" in asked.body for asked in node.asked)
 
 
 def test_an_import_counts_what_was_left_out_and_why(undisc, node, tmp_path):
@@ -140,7 +143,7 @@ def test_an_import_counts_what_was_left_out_and_why(undisc, node, tmp_path):
         "  not_dicom: 1 file",
         "  special_file: 1 file",
         "  symbolic_link: 1 file",
-        "1 study: 3f2a81c0",
+        "study 3f2a81c0 (CT head, CT, 2026-11-24): 1 duplicate, 1 skipped",
     ]
 
 
@@ -205,11 +208,14 @@ def test_import_json_is_one_document_with_the_answer_for_each_file(undisc, node,
     done = undisc("studies", "import", "image", "--json")
 
     listed = {"path": "image", "outcome": "failed", "code": "truncated", "answer": refused}
-    assert json.loads(done.stdout) == {
-        "files": [listed],
-        "counts": {"failed": 1},
-        "codes": {"truncated": 1},
-    }
+    said = json.loads(done.stdout)
+    assert (said["files"], said["counts"], said["codes"]) == (
+        [listed],
+        {"failed": 1},
+        {"truncated": 1},
+    )
+    assert [one["name"] for one in said["patients"]] == ["Doe^Jane"]
+    assert said["error"] is None
 
 
 def test_a_socket_in_a_folder_is_not_opened(undisc, tmp_path):
