@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import platformdirs
 
+import undisc_node.apart  # noqa: F401 - first: what follows imports pydicom
 from undisc_node.commands.backup import backup
 from undisc_node.commands.check import check
 from undisc_node.commands.common import Given, clear_errors

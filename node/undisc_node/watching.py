@@ -14,10 +14,12 @@ from undisc_node.services.errors import Unavailable
 from undisc_node.services.measuring import Measuring
 from undisc_node.services.meters import Meters
 from undisc_node.services.readiness import Readiness
+from undisc_node.services.staff import Staff
 from undisc_node.storage import home as homes
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.database import sizes
 from undisc_node.storage.packs.store import PackStore
+from undisc_node.web.dicomweb.uses import DicomWebUses
 from undisc_node.web.internal import InternalUses
 
 _MIB = 2**20
@@ -33,6 +35,8 @@ def watch(
     refusals: Refusals,
     meters: Meters,
     clock: SystemClock,
+    staff: Staff,
+    dicomweb: DicomWebUses,
 ) -> InternalUses:
     """Build what the internal listener calls.
 
@@ -44,6 +48,8 @@ def watch(
         refusals: What was refused to strangers.
         meters: What passed through.
         clock: Time.
+        staff: Says who signs in.
+        dicomweb: What DICOMweb calls.
     """
     readiness = Readiness(
         catalog=catalog,
@@ -72,6 +78,8 @@ def watch(
         checks=readiness.checks,
         metrics=Exposition(measuring.figures).text,
         metrics_type=CONTENT_TYPE,
+        staff=staff,
+        dicomweb=dicomweb,
     )
 
 

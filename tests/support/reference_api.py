@@ -50,7 +50,8 @@ signed, the refusals too. `packs` answers 206 with exactly the one range that wa
 
 ## Internal listener (port 8481): this practice's own network
 
-Only for watching the node. The `Host` header must name the address or `localhost`.
+For watching the node, and DICOMweb for viewers and workstations ([how](../howto/serve-viewers.md)).
+The `Host` header must name the address, `localhost`, or one of `internal.names`.
 
 {_table(internal.ROUTES)}
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
@@ -73,7 +74,7 @@ class _Open:
 
 
 class Describer:
-    """Implements `ports.DescribesInstances`."""
+    """Implements `ports.images.DescribesInstances`."""
 
     def describe(self, stream: BinaryIO, size: int) -> Described:
         """Describe a Part 10 file.
@@ -92,6 +93,17 @@ class Describer:
             inner = _Walk(io.BytesIO(inflated), 0, len(inflated), syntax)
             return inner.described(deflated=True)
         return _Walk(stream, frame.data_set_at, size, syntax).described(deflated=False)
+
+    def inflate(self, stream: BinaryIO) -> bytes:
+        """Return the inflated data set of a deflated Part 10 file, up to a bound."""
+        stream.seek(0)
+        part10.read_frame(stream, sys.maxsize)
+        return inflate(stream, most=MAX_INFLATED).data
+
+    def tag_of(self, keyword: str) -> str | None:
+        """Return the tag of an attribute's keyword (PS3.6) as eight hex digits, or None."""
+        tag = dictionary.tag_of(keyword)
+        return None if tag is None else f"{tag:08X}"
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from pydicom.datadict import tag_for_keyword
 
 _ANY_GROUP: Final = 0xFF00FFFF  # what is fixed of a tag in a repeating group: curves and overlays
 _REPEATED: Final = {
@@ -26,3 +27,8 @@ def representation(tag: int) -> str:
     """
     entry = DicomDictionary.get(tag)
     return entry[0] if entry else _REPEATED.get(tag & _ANY_GROUP, "")
+
+
+def tag_of(keyword: str) -> int | None:
+    """Return the tag of an attribute's keyword, or None."""
+    return tag_for_keyword(keyword)

@@ -57,6 +57,13 @@ class OldVersion(ServiceError):
     status = 505
 
 
+class NotAcceptable(ServiceError):
+    """The answer cannot be had in a form that the request accepts."""
+
+    code = "not_acceptable"
+    status = 406
+
+
 class WrongHost(ServiceError):
     """The request names a host that this listener is not."""
 

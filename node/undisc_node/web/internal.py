@@ -14,13 +14,18 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from undisc_node.services.errors import Unavailable
+from undisc_node.services.staff_rows import StaffMember
 from undisc_node.web import keys
+from undisc_node.web.dicomweb.mount import mount
+from undisc_node.web.dicomweb.signing_in import staff_allowed
+from undisc_node.web.dicomweb.uses import DicomWebUses
 from undisc_node.web.routing import NO_BODY, Authority, Handler, Route
 
 _TEXT: Final = (
     "This is the internal listener of an undisc node, for this practice's own network.\n"
     "GET /livez says whether the process lives, GET /readyz whether it can do its work,\n"
     "GET /metrics has figures in the OpenMetrics format.\n"
+    "/dicom-web is DICOMweb for viewers and workstations, with name and password.\n"
     "Administrators use the undisc command; other nodes use the public listener.\n"
 )
 
@@ -37,6 +42,17 @@ class Check(Protocol):
         """What is wrong; empty when nothing is."""
 
 
+class SignsIn(Protocol):
+    """Says whose name and password these are."""
+
+    def sign_in(self, name: str, password: str) -> StaffMember:
+        """Return who signs in.
+
+        Raises:
+            ServiceError: Nobody, or too many tried.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalUses:
     """What the internal listener calls, in a thread.
@@ -45,11 +61,15 @@ class InternalUses:
         checks: Looks at everything the node needs.
         metrics: Writes the metrics.
         metrics_type: Media type of what it writes.
+        staff: Says who signs in.
+        dicomweb: What DICOMweb calls.
     """
 
     checks: Callable[[], Sequence[Check]]
     metrics: Callable[[], bytes]
     metrics_type: str
+    staff: SignsIn
+    dicomweb: DicomWebUses
 
 
 async def about(_request: web.Request) -> web.StreamResponse:
@@ -94,4 +114,5 @@ ROUTES: Final = (
     _lan("/livez", lives),
     _lan("/readyz", is_ready),
     _lan("/metrics", metrics),
+    *mount("", authority=Authority.STAFF, allowed=staff_allowed),
 )

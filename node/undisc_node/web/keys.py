@@ -10,6 +10,7 @@ from aiohttp import web
 from undisc_node.web.uses import AdminUses, PublicUses
 
 if TYPE_CHECKING:  # these modules use the keys
+    from undisc_node.web.dicomweb.uses import Mounted
     from undisc_node.web.internal import InternalUses
     from undisc_node.web.limits import Body
     from undisc_node.web.routing import Route
@@ -24,6 +25,7 @@ WORKERS: web.AppKey[Workers] = web.AppKey("workers")
 STREAMING: web.AppKey[Streaming] = web.AppKey("streaming")
 SPOOL: web.AppKey[Spool] = web.AppKey("spool")
 
+DICOMWEB: web.AppKey[Mounted] = web.AppKey("dicomweb")
 INTERNAL: web.AppKey[InternalUses] = web.AppKey("internal")
 
 BODY: web.RequestKey[Body] = web.RequestKey("body")

@@ -23,6 +23,7 @@ from undisc_node.services.ports import Entropy
 from undisc_node.web import admin_api, internal, keys, peer_api
 from undisc_node.web.admin_socket import admin_socket
 from undisc_node.web.connections import IDLE_SECONDS, MAX_CONNECTIONS, Connection
+from undisc_node.web.dicomweb.uses import Mounted
 from undisc_node.web.errors import errors_in_one_shape
 from undisc_node.web.limits import (
     MAX_REQUESTS,
@@ -113,6 +114,7 @@ def internal_app(
     uses: internal.InternalUses,
     *,
     hosts: Iterable[str],
+    spool: Spool,
     workers: Workers,
     bounds: Bounds,
     entropy: Entropy,
@@ -120,8 +122,9 @@ def internal_app(
     """Make the application of the internal listener."""
     app = _application("internal", bounds, entropy, known_hosts({"localhost", *hosts}))
     app[keys.INTERNAL] = uses
+    app[keys.DICOMWEB] = Mounted(uses=uses.dicomweb, spool=spool)
     app[keys.WORKERS] = workers
-    return _with_routes(app, internal.ROUTES, Authority.LAN)
+    return _with_routes(app, internal.ROUTES, Authority.LAN, Authority.STAFF)
 
 
 def admin_app(
@@ -196,6 +199,7 @@ async def listening(
         app = internal_app(
             inside,
             hosts={doors.internal[0], *doors.hosts},
+            spool=spool,
             workers=workers,
             bounds=bounds,
             entropy=entropy,

@@ -75,20 +75,30 @@ class Spool:
             TooLarge: As `Body.blocks`.
             TooSlow: As `Body.blocks`.
         """
+        async with self.take_blocks(body.blocks()) as source:
+            yield source
+
+    @asynccontextmanager
+    async def take_blocks(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[FileSource]:
+        """Write what arrives to a file that exists while the block runs.
+
+        Raises:
+            DiskFull: No room.
+        """
         path = self._folder / f"{self._entropy.random(16).hex()}{_SUFFIX}"
         with _disk_full():
             file = await self._workers.run(lambda: path.open("xb", buffering=0))
         try:
             with file:
-                size = await self._fill(file, body)
+                size = await self._fill(file, blocks)
             yield FileSource(path, size)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
 
-    async def _fill(self, file: BinaryIO, body: Body) -> int:
+    async def _fill(self, file: BinaryIO, blocks: AsyncIterator[bytes]) -> int:
         size, gathered = 0, bytearray()
-        async for block in body.blocks():
+        async for block in blocks:
             gathered += block
             size += len(block)
             if len(gathered) >= _WRITE:

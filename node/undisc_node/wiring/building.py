@@ -13,9 +13,11 @@ from undisc_node.config import Settings
 from undisc_node.dicom.directory import DirectoryReader
 from undisc_node.dicom.media import Composer
 from undisc_node.dicom.reader import FactReader
+from undisc_node.dicom.workers.pool import WorkerPool
 from undisc_node.peers.client import PeerClient
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
+from undisc_node.services.dicomweb.rendering import TASK
 from undisc_node.services.errors import Invalid
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
@@ -50,6 +52,7 @@ from undisc_node.watching import watch
 from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_node.wiring.archives import build_archives
 from undisc_node.wiring.department import build_department
+from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.node import Node
 from undisc_protocol.identity import read_identity
@@ -208,6 +211,15 @@ def build(settings: Settings) -> Iterator[Node]:
         entropy=entropy,
     )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
+    work = WorkerPool({TASK: "undisc_node.dicom.rendering:render"})
+    dicomweb, searchable = build_dicomweb(
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        receiving=receiving,
+        work=work,
+        entropy=entropy,
+    )
     admin = AdminUses(
         status=Status(
             catalog=catalog,
@@ -296,6 +308,8 @@ def build(settings: Settings) -> Iterator[Node]:
                 refusals=refusals,
                 meters=meters,
                 clock=clock,
+                staff=staff,
+                dicomweb=dicomweb,
             ),
             fetching=fetching,
             recalling=recalling,
@@ -313,6 +327,7 @@ def build(settings: Settings) -> Iterator[Node]:
                 ).duties(),
                 *department.duties,
                 *archives.duties,
+                searchable,
             ),
             hl7=department.hl7,
             on_report=archives.commitments.on_report,
@@ -326,6 +341,7 @@ def build(settings: Settings) -> Iterator[Node]:
         archives.pulling.stop()
         archives.delivering.stop()
         fetching.stop()
+        work.close()
         keyring.close()
         catalog.close()
 

@@ -497,5 +497,9 @@ def public_uses(serving=None) -> PublicUses:
 
 def inside_uses(checks=lambda: (Check("database"), Check("disk"))) -> InternalUses:
     return InternalUses(
-        checks=checks, metrics=lambda: b"# EOF\n", metrics_type="application/openmetrics-text"
+        checks=checks,
+        metrics=lambda: b"# EOF\n",
+        metrics_type="application/openmetrics-text",
+        staff=FakeStaff(),
+        dicomweb=None,
     )

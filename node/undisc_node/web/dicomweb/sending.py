@@ -1,0 +1,155 @@
+"""Answers that are read while they leave: parts of instances, and long lists of JSON.
+
+What cannot be read any more once the head is out breaks the connection: never a short answer that
+looks whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from undisc_node.services.dicomweb.retrieving import Part
+from undisc_node.web import keys
+from undisc_node.web.dicomweb.accept import MULTIPART
+from undisc_node.web.dicomweb.places import base_of
+from undisc_node.web.limits import PACE
+
+_BATCH: Final = 2 * 2**20  # bytes read in one step of a thread; two of them are in memory
+_FAST: Final = 1  # zlib's level: JSON shrinks to a tenth already
+_GZIP: Final = 31  # zlib's window bits for a gzip frame
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_JSON: Final = "application/dicom+json"
+
+
+async def send_parts(request: web.Request, parts: Sequence[Part], media: str) -> web.StreamResponse:
+    """Answer with several parts.
+
+    Args:
+        request: What is answered.
+        parts: At least one.
+        media: Media type of the parts, as the head names it.
+    """
+    boundary = request.app[keys.DICOMWEB].uses.entropy.random(16).hex()
+    base = base_of(request)
+    heads = [_head(part, boundary, base) for part in parts]
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    size = sum(map(len, heads)) + sum(part.length for part in parts) + len(tail)
+
+    def pieces() -> Iterator[bytes]:
+        for head, part in zip(heads, parts, strict=True):
+            yield head
+            yield from part.chunks
+        yield tail
+
+    kind = f'{MULTIPART}; type="{media}"; boundary={boundary}'
+    return await _send(request, pieces(), {hdrs.CONTENT_TYPE: kind}, size)
+
+
+async def send_part(request: web.Request, part: Part) -> web.StreamResponse:
+    """Answer with one part as the whole body."""
+    return await _send(request, part.chunks, {hdrs.CONTENT_TYPE: _type(part)}, part.length)
+
+
+async def send_list(request: web.Request, texts: Iterator[bytes]) -> web.StreamResponse:
+    """Answer with a JSON list whose members are made while it leaves, compressed if that is taken.
+
+    Args:
+        request: What is answered.
+        texts: The members, each as JSON.
+    """
+
+    def pieces() -> Iterator[bytes]:
+        before = b"["
+        for text in texts:
+            yield before + text
+            before = b","
+        yield b"]" if before == b"," else b"[]"
+
+    headers: dict[str, str] = {
+        hdrs.CONTENT_TYPE: _JSON,
+        hdrs.VARY: hdrs.ACCEPT_ENCODING,
+    }
+    if "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+        return await _send(request, pieces(), headers, None)
+    headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return await _send(request, _zipped(pieces()), headers, None)
+
+
+def _zipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    squeezed = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP)
+    for piece in pieces:
+        if out := squeezed.compress(piece):
+            yield out
+    yield squeezed.flush()
+
+
+async def _send(
+    request: web.Request, pieces: Iterator[bytes], headers: dict[str, str], size: int | None
+) -> web.StreamResponse:
+    workers = request.app[keys.WORKERS]
+    batch = await workers.run(lambda: _batch(pieces))  # a fault so far is still an error answer
+    response = web.StreamResponse(headers={**_HEADERS, **headers})
+    response.content_length = size
+    following: asyncio.Task[list[bytes]] | None = None
+    try:
+        await response.prepare(request)
+        while batch:
+            following = asyncio.create_task(workers.step(lambda: _batch(pieces)))
+            async with asyncio.timeout(PACE.seconds(sum(map(len, batch)))):
+                for piece in batch:
+                    await response.write(piece)
+            batch = await following
+        await response.write_eof()
+    except BaseException:
+        if request.transport is not None:
+            request.transport.abort()
+        raise
+    finally:
+        if following is not None and not following.done():
+            with suppress(Exception):
+                await following
+        if isinstance(pieces, Generator):
+            await workers.step(pieces.close)
+    return response
+
+
+def _batch(pieces: Iterator[bytes]) -> list[bytes]:
+    """Read until there is enough for one step; small pieces are put together."""
+    gathered: list[bytes] = []
+    small = bytearray()
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if len(piece) < 65_536:  # noqa: PLR2004 - where copying costs less than another write
+            small += piece
+        else:
+            if small:
+                gathered.append(bytes(small))
+                small = bytearray()
+            gathered.append(piece)
+        if size >= _BATCH:
+            break
+    if small:
+        gathered.append(bytes(small))
+    return gathered
+
+
+def _type(part: Part) -> str:
+    return f"{part.media_type}; transfer-syntax={part.syntax}" if part.syntax else part.media_type
+
+
+def _head(part: Part, boundary: str, base: str) -> bytes:
+    lines = [
+        f"\r\n--{boundary}",
+        f"Content-Type: {_type(part)}",
+        f"Content-Length: {part.length}",
+    ]
+    if part.location:
+        lines.append(f"Content-Location: {base}{part.location}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
