@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
+from undisc_node.backups import last_backup
 from undisc_node.clocks import RELEASED_MS, SystemClock, wall_ms
 from undisc_node.config import Settings
 from undisc_node.metrics.exposition import CONTENT_TYPE, Exposition
@@ -71,6 +72,7 @@ def watch(
         checks=readiness.checks,
         databases=lambda: {name: sizes(settings.home / f"{name}.sqlite3") for name in _DATABASES},
         kit_verified=lambda: homes.read_home(settings.home).kit_verified,
+        backed_up_ms=lambda: _backed_up_ms(settings),
         reserve=settings.reserve_mib * _MIB,
         version=version("undisc"),
     )
@@ -81,6 +83,12 @@ def watch(
         staff=staff,
         dicomweb=dicomweb,
     )
+
+
+def _backed_up_ms(settings: Settings) -> int | None:
+    """Return when the newest good backup was made, ms; None if there was none."""
+    newest = last_backup(settings.home)
+    return newest.at_ms if newest else None
 
 
 def _same_keys(settings: Settings, keys: homes.HomeKeys) -> Callable[[], None]:

@@ -46,6 +46,7 @@ def example() -> Figures:
         disk_reserve=1,
         databases={"...": (1, 1)},
         kit_verified=True,
+        backed_up_ms=1,
     )
 
 

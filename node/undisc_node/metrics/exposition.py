@@ -95,6 +95,11 @@ def _of_state(figures: Figures) -> Iterator[Metric]:
     yield _gauge(
         "undisc_kit_verified", "whether the recovery kit was read back", int(figures.kit_verified)
     )
+    yield _gauge(
+        "undisc_backup_timestamp_seconds",
+        "when the newest good backup was made, in seconds since 1970; 0 if there was none",
+        (figures.backed_up_ms or 0) / 1000,
+    )
 
 
 def _of_traffic(figures: Figures) -> Iterator[Metric]:

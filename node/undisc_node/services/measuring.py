@@ -38,6 +38,7 @@ class Figures:
         disk_reserve: Room that ingest leaves, bytes.
         databases: For each database, bytes of the file and of its write-ahead log.
         kit_verified: Whether the recovery kit has been read back.
+        backed_up_ms: When the newest good backup was made, UTC in ms; None if there was none.
     """
 
     version: str
@@ -51,6 +52,7 @@ class Figures:
     disk_reserve: int
     databases: Mapping[str, tuple[int, int]]
     kit_verified: bool
+    backed_up_ms: int | None
 
 
 class Measuring:
@@ -66,6 +68,7 @@ class Measuring:
         checks: What the node needs.
         databases: Sizes of the databases.
         kit_verified: Tells whether the recovery kit has been read back.
+        backed_up_ms: Tells when the newest good backup was made, UTC in ms.
         reserve: Bytes of disk that ingest leaves free.
         version: Version of the program.
     """
@@ -82,6 +85,7 @@ class Measuring:
         checks: Callable[[], Sequence[Check]],
         databases: Callable[[], Mapping[str, tuple[int, int]]],
         kit_verified: Callable[[], bool],
+        backed_up_ms: Callable[[], int | None],
         reserve: int,
         version: str,
     ) -> None:
@@ -94,6 +98,7 @@ class Measuring:
         self._checks = checks
         self._databases = databases
         self._kit_verified = kit_verified
+        self._backed_up_ms = backed_up_ms
         self._reserve = reserve
         self._version = version
         self._started = clock.now_ms() / 1000
@@ -123,6 +128,7 @@ class Measuring:
             disk_reserve=self._reserve,
             databases=self._databases(),
             kit_verified=self._kit(),
+            backed_up_ms=self._backed_up_ms(),
         )
 
     def _counted(self) -> Totals:

@@ -31,6 +31,7 @@ class World:
         self.elapsed = 0.0
         self.checks = (Check("database"), Check("disk", "disk_reserve"))
         self.kit = True
+        self.backed_up_ms = None
         self.measuring = Measuring(
             catalog=self.catalog,
             packs=self.packs,
@@ -41,6 +42,7 @@ class World:
             checks=lambda: self.checks,
             databases=lambda: {"catalog": (4096, 10), "keyring": (8192, 0)},
             kit_verified=self._kit,
+            backed_up_ms=lambda: self.backed_up_ms,
             reserve=1000,
             version="0.2.0",
         )
@@ -75,6 +77,13 @@ def test_a_strict_parser_takes_what_is_written(world):
     families = {one.name: one for one in text_string_to_metric_families(world.text())}
     assert len(families) > 30
     assert all(one.documentation for name, one in families.items() if name.startswith("undisc"))
+
+
+def test_the_age_of_the_newest_backup_can_be_computed(world):
+    """Seconds since 1970 as is usual, so that an alert compares it with the time it has itself."""
+    assert world.samples()[("undisc_backup_timestamp_seconds",)] == 0
+    world.backed_up_ms = 1_793_491_200_500
+    assert world.samples()[("undisc_backup_timestamp_seconds",)] == 1_793_491_200.5
 
 
 def test_what_was_counted_is_there_under_its_labels(world):
