@@ -9,11 +9,19 @@ from typing import Final
 
 
 class SystemClock:
-    """UTC that never goes back within a run, whatever is done to the system's clock."""
+    """UTC that never goes back, whatever is done to the system's clock: it stands still meanwhile.
+
+    Within a run it remembers by itself; what earlier runs have seen is told by `not_before`.
+    """
 
     def __init__(self) -> None:
         self._highest = 0
         self._lock = Lock()
+
+    def not_before(self, time_ms: int) -> None:
+        """Never answer an earlier time than this from now on, UTC in ms."""
+        with self._lock:
+            self._highest = max(self._highest, time_ms)
 
     def now_ms(self) -> int:
         """Return UTC in milliseconds since 1970; never smaller than an earlier answer."""

@@ -12,6 +12,8 @@ from undisc_node.checks.scene import Scene, ago
 from undisc_node.clocks import RELEASED_MS
 from undisc_node.services.errors import Conflict, ServiceError
 from undisc_node.services.model import FetchState
+from undisc_node.services.readiness import BEHIND_MS
+from undisc_node.services.witnessed_time import newest_time_ms
 from undisc_node.storage import upgrade
 from undisc_node.storage.checking.leftovers import find_leftovers
 from undisc_node.storage.checking.quick import head_problem, quickly_damaged
@@ -21,7 +23,6 @@ from undisc_node.storage.checking.reading import (
     CatalogView,
     KeyringView,
 )
-from undisc_protocol.log import Event
 
 _PATIENCE: Final = 2.0  # seconds for SQLite's quick check; `undisc-node check` takes all it needs
 _MIB: Final = 2**20
@@ -118,11 +119,13 @@ def clock(scene: Scene) -> Finding:
     if scene.now_ms < RELEASED_MS:
         return fail("the clock shows a day before this version was released", hint)
     with scene.records() as records:
-        rows = records.log.newest(1)
-    if rows and rows[-1].event:
-        ahead = Event.decode(rows[-1].event).at - scene.now_ms
-        if ahead > _HOUR_MS:
-            return fail(f"the newest line of the log is {ago(ahead)} in the future", hint)
+        ahead = newest_time_ms(records) - scene.now_ms
+    if ahead > BEHIND_MS:
+        return fail(
+            f"the newest line of the log is {ago(ahead)} in the future; the node's time stands"
+            " still until then",
+            f"{hint}; if it is right now and was ahead before: undisc-node serve --trust-clock",
+        )
     return ok("the clock is not behind the log")
 
 

@@ -25,6 +25,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     # our name -> DICOM EventID (PS3.16 CID 400), action (PS3.15 A.5.2)
     "node.started": ("110100", "E"),
     "node.stopped": ("110100", "E"),
+    "node.clock_trusted": ("110113", "U"),
     "node.restored": ("110100", "E"),
     "node.confirmed": ("110113", "U"),
     "study.begun": ("110102", "E"),

@@ -15,14 +15,12 @@ from typing import Final
 
 from undisc_node.services.errors import ServiceError, Unavailable
 from undisc_node.services.ports import Clock, Packs, ProbedCatalog
+from undisc_node.services.witnessed_time import newest_time_ms
 from undisc_protocol import limits
-from undisc_protocol.errors import ProtocolError
-from undisc_protocol.log import Event
 
 PROBE_SECONDS: Final = 5.0  # between two test writes: 17,000 a day, each a page of the disk
 RETRY_SECONDS: Final = 1.0  # the same while they fail, so that a healed disk is seen soon
 SLOW_SECONDS: Final = 10.0  # a test write that takes longer; twice what another program may block
-_LOOK_BACK: Final = 100  # lines of the log; more than some restarts in a row write
 BEHIND_MS: Final = limits.CLOCK_SKEW * 1000  # what other nodes forgive a clock
 
 _log = logging.getLogger(__name__)
@@ -128,15 +126,11 @@ class Readiness:
         return ""
 
     def _newest_event_ms(self) -> int:
-        """Return the latest time among the newest lines of the log; 0 when it cannot be told.
-
-        Not only the very newest: a node that starts with its clock behind writes one at once.
-        """
+        """Return the latest time that the log tells of; 0 when it cannot be told."""
         try:
             with self._catalog.look() as records:
-                newest = records.log.newest(_LOOK_BACK)
-            return max((Event.decode(line.event).at for line in newest if line.event), default=0)
-        except (ServiceError, ProtocolError):
+                return newest_time_ms(records)
+        except ServiceError:
             return 0  # the check of the database is for that
 
 

@@ -15,6 +15,7 @@ from undisc_node.dicom.media import Composer
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.workers.pool import WorkerPool
 from undisc_node.peers.client import PeerClient
+from undisc_node.services import auditing
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
 from undisc_node.services.dicomweb.rendering import TASK
@@ -43,6 +44,7 @@ from undisc_node.services.staff import Staff
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
+from undisc_node.services.witnessed_time import TRUSTED, newest_time_ms
 from undisc_node.storage import home as homes
 from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.catalog import SqliteCatalog
@@ -86,8 +88,12 @@ def own_identity(settings: Settings, keys: homes.HomeKeys) -> OwnIdentity:
 
 
 @contextmanager
-def build(settings: Settings) -> Iterator[Node]:
+def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
     """Build a node from its home, and take it apart again.
+
+    Args:
+        settings: What to build it from.
+        trust_clock: The system's clock is right, although the log has later times.
 
     Raises:
         ServiceError: The home, its keys or its databases cannot be used.
@@ -99,6 +105,7 @@ def build(settings: Settings) -> Iterator[Node]:
     catalog = SqliteCatalog(
         settings.home / "catalog.sqlite3", entropy=entropy, create=False, ballast=ballast
     )
+    _go_on_in_time(catalog, clock, Journal(clock=clock, entropy=entropy), trust=trust_clock)
     keyring = Keyring(
         settings.home / "keyring.sqlite3",
         key_encryption_key=keys.key_encryption_key,
@@ -344,6 +351,17 @@ def build(settings: Settings) -> Iterator[Node]:
         work.close()
         keyring.close()
         catalog.close()
+
+
+def _go_on_in_time(
+    catalog: SqliteCatalog, clock: SystemClock, journal: Journal, *, trust: bool
+) -> None:
+    """Let time begin where the log ends: what had ended stays so with a clock that is behind."""
+    if trust:
+        with catalog.change() as records:
+            journal.note(records, TRUSTED, who=auditing.user("undisc-node"))
+    with catalog.look() as records:
+        clock.not_before(newest_time_ms(records))
 
 
 def _backed_up_ms(settings: Settings) -> int | None:

@@ -127,8 +127,12 @@ async def _work(node: Node, ended: asyncio.Event) -> None:
             group.create_task(perform(duty, ended))
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, trust_clock: bool = False) -> None:
     """Run a node until it is told to stop.
+
+    Args:
+        settings: What it is built from.
+        trust_clock: The system's clock is right, although the log has later times.
 
     Raises:
         ServiceError: It cannot be built or opened.
@@ -143,7 +147,7 @@ def serve(settings: Settings) -> None:
     )
     with homes.holding_home(settings.home):
         _upgrade(settings)
-        with build(settings) as node:
+        with build(settings, trust_clock=trust_clock) as node:
             asyncio.run(run(node))
 
 

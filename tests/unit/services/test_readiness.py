@@ -14,6 +14,7 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import DiskFull, Unavailable
 from undisc_node.services.readiness import PROBE_SECONDS, RETRY_SECONDS, SLOW_SECONDS, Readiness
+from undisc_node.services.witnessed_time import TRUSTED, newest_time_ms
 
 RELEASED = 1_793_491_200_000
 NOW = RELEASED + 86_400_000
@@ -139,6 +140,17 @@ def test_a_start_with_the_clock_behind_does_not_hide_that_it_is(world):
         with world.catalog.change() as records:
             journal.note(records, "node.started", who=auditing.user("test"))
     assert world.wrong() == {"clock": "clock_behind"}
+
+
+def test_lines_before_a_clock_that_a_person_trusted_do_not_count(world):
+    """The clock was ahead once; whoever set it right said so, and later lines count again."""
+    for at, kind in ((NOW + 10**10, "node.started"), (NOW, TRUSTED), (NOW + 1, "node.started")):
+        journal = Journal(clock=FakeClock(at), entropy=SeededEntropy(str(at)))
+        with world.catalog.change() as records:
+            journal.note(records, kind, who=auditing.user("test"))
+    assert world.wrong() == {}
+    with world.catalog.look() as records:
+        assert newest_time_ms(records) == NOW + 1
 
 
 def test_a_clock_that_was_set_back_while_the_node_runs(world):
