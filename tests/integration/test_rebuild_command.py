@@ -11,7 +11,7 @@ import time
 import pytest
 
 from support.studies_on_disk import make_study
-from support.two_nodes import running
+from support.two_nodes import befriend, running
 
 pytestmark = pytest.mark.integration
 
@@ -49,6 +49,41 @@ def test_without_its_catalog_a_node_comes_back_with_every_byte_and_no_permission
         a.add_peer(b.url)
         assert b.fetch(offer)["state"] == "failed"
         assert b.studies() == []
+
+
+def test_a_fetched_study_comes_back_and_only_what_is_new_is_asked_for():
+    """Packs that another node made: equal bytes, the difference from the holder, and a grant on."""
+    made = make_study(1, [40_000, 2_500_000, 1_500])
+    with running("A", "B", "C") as [a, b, c]:
+        for one, other in ((a, b), (b, c)):
+            befriend(one, other)
+        for one in made.instances[:2]:
+            a.import_bytes(one.file)
+        _, offer = a.grant(made.uid, b.name)
+        assert b.fetch(offer)["state"] == "done"
+        before = b.exported(made.uid)
+        b.stop()
+        for path in b.home.glob("catalog.sqlite3*"):
+            path.unlink()
+        code, outcome = finished(command(b, "--rebuild"))
+        assert (code, outcome["studies"], outcome["packs"], outcome["problems"]) == (0, 1, 1, [])
+        b.start()
+        assert b.exported(made.uid) == before
+        assert before == {one.sop_uid: one.file for one in made.instances[:2]}
+
+        befriend(b, c)
+        b.add_peer(a.url)
+        a.import_bytes(made.instances[2].file)
+        row = b.fetch(a.grant(made.uid, b.name)[1])
+        assert (row["state"], row["objects"]) == ("done", 1)
+        assert row["bytes"] < 40_000
+        whole = {one.sop_uid: one.file for one in made.instances}
+        assert b.exported(made.uid) == whole
+
+        assert c.fetch(b.grant(made.uid, c.name)[1])["state"] == "done"
+        assert c.exported(made.uid) == whole
+        b.stop()
+        assert finished(command(b, "--read-data"))[0] == 0
 
 
 def test_a_rebuild_that_is_killed_leaves_the_old_catalog_or_none_or_the_new_one():
