@@ -128,6 +128,25 @@ def test_a_fetch_comes_back_whole_in_each_state(catalog):
             assert records.fetches.get(fetch.id) == fetch
 
 
+def test_unfinished_fetches_are_those_that_somebody_must_go_on_with(catalog):
+    rows = [
+        samples.fetch(f"{state} {due}", state=state, receipt_due=due, created_ms=number)
+        for number, (state, due) in enumerate(
+            (state, due) for state in FetchState for due in (False, True)
+        )
+    ]
+    with catalog.change() as records:
+        for row in rows:
+            records.fetches.put(row)
+    with catalog.look() as records:
+        found = records.fetches.unfinished()
+    assert found == [
+        row
+        for row in reversed(rows)
+        if row.receipt_due or row.state in {FetchState.RUNNING, FetchState.PAUSED}
+    ]
+
+
 def test_fetches_are_listed_newest_first_by_study(catalog):
     """A fetch without a study yet belongs to none."""
     study = samples.study().id

@@ -22,6 +22,7 @@ from support.memory_witnessed import Witnessed
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.model import (
     Fetch,
+    FetchState,
     Grant,
     LogRow,
     Pack,
@@ -338,6 +339,10 @@ class _Fetches(Part):
     def list(self, *, study: bytes | None = None) -> Sequence[Fetch]:
         found = [one for one in self._now.fetches.values() if study in (None, one.study)]
         return _newest_first(found)
+
+    def unfinished(self) -> Sequence[Fetch]:
+        going = (FetchState.RUNNING, FetchState.PAUSED)
+        return [one for one in self.list() if one.state in going or one.receipt_due]
 
     def put(self, fetch: Fetch) -> None:
         self._new.fetches[fetch.id] = fetch

@@ -139,7 +139,7 @@ class Fetching:
 
     def _unfinished(self, offer: Offer) -> Fetch | None:
         with self._world.catalog.look() as records:
-            for fetch in records.fetches.list():
+            for fetch in records.fetches.unfinished():
                 same = fetch.capability == offer.capability.signed_hash
                 if same and fetch.state in (FetchState.RUNNING, FetchState.PAUSED):
                     return fetch
@@ -192,7 +192,7 @@ class Fetching:
         with self._world.catalog.look() as records:
             interrupted = [
                 fetch
-                for fetch in records.fetches.list()
+                for fetch in records.fetches.unfinished()
                 if fetch.state is FetchState.RUNNING or fetch.receipt_due
             ]
         for fetch in interrupted:

@@ -18,10 +18,11 @@ from typing import Final
 from undisc_node.services.ports import Entropy
 from undisc_node.storage.archives import DeliveryTable, PacsTable
 from undisc_node.storage.ballast import Ballast
-from undisc_node.storage.database import open_reader, open_writer
+from undisc_node.storage.database import BUSY_MS, WAL_KEPT, open_reader, open_writer, sizes
 from undisc_node.storage.faults import database_faults
 from undisc_node.storage.fetches import FetchTable
 from undisc_node.storage.figures import FigureTable
+from undisc_node.storage.gate import Gate
 from undisc_node.storage.grants import GrantTable
 from undisc_node.storage.log import LogTable
 from undisc_node.storage.media import MediaTable
@@ -39,6 +40,10 @@ from undisc_node.storage.studies import StudyTable
 from undisc_node.storage.tickets import TicketTable
 from undisc_node.storage.witnessed import WitnessedTable
 
+_PAUSE_SECONDS: Final = 0.3  # for which new looks wait, so that the write-ahead log can be emptied
+_CROWDED: Final = 2 * WAL_KEPT
+"""Bytes of the write-ahead log from which on readers are asked to wait: each commit tries to empty
+it, which only works at a moment without a reader, and a busy node may have none for minutes."""
 _IDLE_READERS: Final = 8  # connections kept open between looks; each has a page cache of 2 MB
 
 
@@ -110,6 +115,7 @@ class SqliteCatalog:
         self._path = path
         self._ballast = ballast
         self._writing = threading.Lock()
+        self._reading = Gate()
         self._writer_thread: int | None = None
         self._idle: list[sqlite3.Connection] = []
         self._idle_guard = threading.Lock()
@@ -145,12 +151,34 @@ class SqliteCatalog:
     @contextmanager
     def look(self) -> Iterator[CatalogRecords]:
         """Open a consistent view for reading."""
-        reader = self._take_reader()
-        try:
-            with self._transaction(reader, "BEGIN", writable=False) as records:
-                yield records
-        finally:
-            self._give_back(reader)
+        with self._reading.inside(patience=2 * _PAUSE_SECONDS):
+            reader = self._take_reader()
+            try:
+                with self._transaction(reader, "BEGIN", writable=False) as records:
+                    yield records
+            finally:
+                self._give_back(reader)
+
+    def relieve(self) -> bool:
+        """Empty the write-ahead log where readers keep it from being emptied; call now and then.
+
+        Changes and new looks wait meanwhile, for a fraction of a second.
+
+        Returns:
+            Whether there was something to do, and it was done.
+        """
+        if sizes(self._path)[1] <= _CROWDED:
+            return False
+        with self._writing, database_faults(self._path):
+            with self._reading.closed(patience=_PAUSE_SECONDS) as empty:
+                if not empty:
+                    return False  # a long reader; the next time may be better
+                self._writer.execute(f"PRAGMA busy_timeout = {int(_PAUSE_SECONDS * 1000)}")
+                try:
+                    busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                finally:
+                    self._writer.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            return not busy
 
     def probe(self) -> None:
         """Commit a write that changes nothing, to know that a change would be durable now.

@@ -36,6 +36,16 @@ class FetchTable:
         )
         return [_fetch(row) for row in rows]
 
+    def unfinished(self) -> Sequence[Fetch]:
+        """List those that run, rest, or have a receipt to deliver, newest first."""
+        rows = self._session.rows(
+            _FETCHES.select(
+                "WHERE state IN ('running', 'paused') OR receipt_due"
+                " ORDER BY created_ms DESC, rowid DESC"
+            )
+        )
+        return [_fetch(row) for row in rows]
+
     def put(self, fetch: Fetch) -> None:
         """Insert or replace by id."""
         self._session.write(

@@ -329,6 +329,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
                     fetching=fetching,
                     retention=retention,
                     clock=clock,
+                    relieve=catalog.relieve,
                     put_back=ballast.put_back,
                     settle_ms=int(settings.settle_seconds * 1000),
                 ).duties(),

@@ -31,6 +31,7 @@ class Housekeeping:
         fetching: Brings studies.
         retention: Lets studies leave.
         clock: Time.
+        relieve: Empties the write-ahead log of the catalog where readers keep it from that.
         put_back: Puts room aside again after a full disk gave way.
         settle_ms: A study is quiet when nothing came for so many milliseconds.
     """
@@ -41,6 +42,7 @@ class Housekeeping:
     fetching: Fetching
     retention: Retention
     clock: Clock
+    relieve: Callable[[], object]
     put_back: Callable[[], None]
     settle_ms: int
 
@@ -53,6 +55,7 @@ class Housekeeping:
 
     def _tidy(self) -> None:
         self.put_back()
+        self.relieve()
         with self.catalog.change() as records:
             records.tickets.forget_expired(self.clock.now_ms())
         finish(self.catalog, self.packs)

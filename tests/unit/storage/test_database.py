@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import threading
 
 import pytest
 
@@ -143,6 +144,50 @@ def test_a_write_ahead_log_that_a_long_reader_made_large_becomes_small_again(cat
     assert log.stat().st_size > database.WAL_KEPT
     write(2)
     assert log.stat().st_size <= database.WAL_KEPT
+
+
+def test_readers_that_follow_each_other_do_not_let_the_log_grow_for_ever(catalog, tmp_path):
+    """There is always a reader, and never a moment to begin anew: then they wait for one."""
+    log = tmp_path / "catalog.sqlite3-wal"
+    ended = threading.Event()
+
+    def read(delay):
+        ended.wait(delay)
+        while not ended.is_set():
+            with catalog.look() as records:
+                records.log.frontier()
+                ended.wait(0.05)
+
+    readers = [threading.Thread(target=read, args=(number / 100,)) for number in range(5)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(90):
+            with catalog.change() as records:
+                for _ in range(40):
+                    records.log.append(bytes(4_000), bytes(32))
+        assert log.stat().st_size > 2 * database.WAL_KEPT
+        assert catalog.relieve()
+        assert log.stat().st_size == 0
+        assert not catalog.relieve(), "nothing is left to do"
+    finally:
+        ended.set()
+        for reader in readers:
+            reader.join()
+
+
+def test_a_reader_that_stays_is_not_waited_for(catalog, tmp_path):
+    """It may be long, or the one who calls: nothing hangs, and a look inside a look goes on."""
+    with catalog.look() as outer:
+        outer.log.frontier()
+        for _ in range(90):
+            with catalog.change() as records:
+                for _ in range(40):
+                    records.log.append(bytes(4_000), bytes(32))
+        assert not catalog.relieve()
+        with catalog.look() as inner:
+            assert inner.log.frontier().size > outer.log.frontier().size
+    assert catalog.relieve()
 
 
 def test_idle_readers_are_few_and_reused(catalog):

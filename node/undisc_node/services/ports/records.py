@@ -222,6 +222,9 @@ class FetchRecords(Protocol):
     def list(self, *, study: bytes | None = None) -> Sequence[Fetch]:
         """List, newest first."""
 
+    def unfinished(self) -> Sequence[Fetch]:
+        """List those that run, rest, or have a receipt to deliver, newest first."""
+
     def put(self, fetch: Fetch) -> None:
         """Insert or replace by id."""
 
