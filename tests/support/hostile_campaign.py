@@ -39,9 +39,10 @@ from undisc_node.services.errors import ServiceError
 
 SECONDS = 1.0  # of processor time for one file
 MEMORY = 256.0  # MiB more than before the file, at its highest
-_SLICE = 500  # files of one process and one home
+_SLICE = 2_000  # files of one process and one home
 _LARGEST = 300_000  # bytes of a file that is mutated
 _HEADER = 6_000  # bytes in which most mutations happen
+_FRAME = 132  # bytes of preamble and prefix
 _FOUND = Path(__file__).parents[2] / ".fuzz" / "hostile"
 _CHANGING = {
     "os.mkdir",
@@ -140,9 +141,10 @@ def mutated(seed: str) -> Iterator[tuple[str, bytes]]:
     number = 0
     while True:
         original = rng.choice(small if rng.random() < 0.2 else originals)
-        split = len(original) if rng.random() < 0.2 else min(_HEADER, len(original))
-        head = mutate(original[:split], rng, longest=2 * _LARGEST, words=words, others=small)
-        yield f"{seed}/{number}", head + original[split:]
+        start = 0 if rng.random() < 0.1 else _FRAME  # or else most would be no DICOM at once
+        stop = len(original) if rng.random() < 0.2 else min(_HEADER, len(original))
+        changed = mutate(original[start:stop], rng, longest=_LARGEST, words=words, others=small)
+        yield f"{seed}/{number}", original[:start] + changed + original[stop:]
         number += 1
 
 

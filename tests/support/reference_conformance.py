@@ -15,7 +15,7 @@ from pydicom.uid import UID, UID_dictionary
 
 from undisc_node.config import FIELDS
 from undisc_node.dicom import describing, guard, part10, reader, retrieving, scan, text
-from undisc_node.dicom.conformance import COERCIONS, SERVICES, USUAL
+from undisc_node.dicom.conformance import COERCIONS, MADE, SERVICES, USUAL
 from undisc_node.dicom.inflating import DEFLATED
 from undisc_node.dicom.workers.pool import WorkBounds
 from undisc_node.web import internal
@@ -81,6 +81,12 @@ def _proposed() -> str:
         "When images are retrieved with C-GET these are proposed for each class, in this order.\n"
         "When images are sent, each is proposed in the transfer syntax that it is stored in, and\n"
         "not converted.\n\n" + _table(("transfer syntax", "UID"), rows)
+    )
+
+
+def _made() -> str:
+    return "In Explicit VR Little Endian, with texts in UTF-8.\n\n" + _table(
+        ("SOP class", "UID", "made of"), ((name, f"`{uid}`", what) for name, uid, what in MADE)
     )
 
 
@@ -185,6 +191,7 @@ SECTIONS: Final[Sequence[tuple[str, Callable[[], str]]]] = (
     ("Storage SOP classes", _storage),
     ("Transfer syntaxes proposed", _proposed),
     ("Transfer syntaxes looked into", _deflated),
+    ("Objects made by the node", _made),
     ("Network and AE configuration", _network),
     ("DICOMweb services", _dicomweb),
     ("Character sets", _characters),

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from pynetdicom import DEFAULT_TRANSFER_SYNTAXES
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ModalityWorklistInformationFind,
+    Verification,
+)
 
-from undisc_node.dicom import committing, querying, retrieving
+from undisc_node.dicom import committing, directory, querying, report_objects, retrieving, worklist
 
 USUAL: Final = tuple(map(str, DEFAULT_TRANSFER_SYNTAXES))  # what contexts without any have
 
@@ -56,10 +59,21 @@ SERVICES: Final = (
     ),
     Service("Study Root Query/Retrieve, GET", "SCU", retrieving.GET, USUAL, "where offered"),
     Service(
+        "Modality Worklist, FIND", "SCU", str(ModalityWorklistInformationFind), USUAL,
+        f"for the day list; at most {worklist.MAX_STEPS} steps",
+    ),
+    Service(
         "Storage Commitment Push Model", "SCU", committing.PUSH_MODEL, USUAL,
         "where offered; the report may come in an association of its own",
     ),
 )  # fmt: skip
+
+MADE: Final = (
+    ("Basic Text SR Storage", report_objects.BASIC_TEXT_SR, "a report that came as text"),
+    ("Encapsulated PDF Storage", report_objects.ENCAPSULATED_PDF, "a report that came as PDF"),
+    ("Media Storage Directory Storage", directory.DICOMDIR, "the DICOMDIR of an exported medium"),
+)
+"""Objects that the node makes itself: SOP class, UID, of what; all in explicit VR little endian."""
 
 COERCIONS: Final = (
     ("receiving", "nothing", "the data set is kept byte for byte"),
