@@ -2,7 +2,7 @@
 
 glibc lets threads allocate from up to eight arenas for each core, and an arena returns little of
 what was freed. The threads of a node take turns at buffers of megabytes, so each arena ends up with
-room for some: a node that had been busy for a quarter of an hour had a third more than it needed,
+room for some: a node that had been busy for a quarter of an hour had a quarter more than it needed,
 and still grew. Two arenas are enough, because Python's own lock lets one thread allocate at a time.
 """
 
