@@ -83,6 +83,16 @@ COERCIONS: Final = (
         "they do not travel (PS3.10 §7.1)",
     ),
     (
+        "sending a fetched study to an archive of ours",
+        (
+            "patient and accession become the local ones; what they were goes into Original"
+            " Attributes Sequence (0400,0561) with reason COERCE; Instance Origin Status becomes"
+            " IMPORTED; numbers of the other house's order and visit are taken out; UIDs and pixel"
+            " data stay"
+        ),
+        "IHE Import Reconciliation (RAD-61)",
+    ),
+    (
         "export as a file",
         "a preamble that is no TIFF head becomes zeros",
         "a program can hide in it (PS3.10 §7.5)",
