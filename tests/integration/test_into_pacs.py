@@ -227,6 +227,26 @@ def test_the_archive_may_be_away_and_the_node_be_killed_in_the_middle(walk):
     assert sorted(walk.b.exported(study).values()) == sorted(files)
 
 
+def test_the_same_by_stow(walk):
+    walk.b.admin.post("pacs", {"name": "web", "url": walk.orthanc.url, "issuer": "HOSP"})
+    files = [outside("1.7.7", number) for number in range(1, 12)]
+    study = walk.fetched("1.7.7", files)
+    walk.delivered(study)
+    walk.orthanc.empty()
+    walk.knows("L-1001")
+
+    sent = walk.undisc("studies", "push", study, "--to", "web", "--accession", "A-8")
+
+    assert sent.returncode == 0, sent.stderr
+    assert "11 of 11 images are in the PACS web under L-1001" in sent.stderr
+    found = walk.at_archive("1.7.7")
+    assert len(found) == 11
+    for one in found.values():
+        assert (one.PatientID, one.AccessionNumber) == ("L-1001", "A-8")
+        assert one.OriginalAttributesSequence[0].ModifiedAttributesSequence[0].PatientID == "OUT-7"
+    assert sorted(walk.b.exported(study).values()) == sorted(files)
+
+
 def test_what_was_sent_is_on_record(walk):
     kinds = {one["type"] for one in walk.b.events()}
 
@@ -239,7 +259,7 @@ def test_a_held_study_is_not_sent(walk):
     walk.delivered(study, "asking")
     walk.b.admin.post(f"studies/{study}/hold", {"reason": "wrong patient"})
 
-    sent = walk.undisc("studies", "push", study, "--patient", "L-1001", "--accept")
+    sent = walk.undisc("studies", "push", study, "--to", "main", "--patient", "L-1001", "--accept")
 
     assert sent.returncode != 0
     assert "held" in sent.stderr

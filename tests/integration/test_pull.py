@@ -60,6 +60,7 @@ def department() -> Iterator[Department]:
         try:
             made.add("orthanc-move", dimse=made.orthanc.address)
             made.add("orthanc-get", dimse=made.orthanc.address, retrieve="get")
+            made.add("orthanc-web", url=made.orthanc.url)
             made.add("dcmtk-move", dimse=made.dcmtk.address)
             made.add("dcmtk-get", dimse=made.dcmtk.address, retrieve="get")
             yield made
@@ -83,7 +84,7 @@ def contents(file: bytes) -> Dataset:
     return Dataset({one.tag: one for one in dcmread(BytesIO(file)) if one.tag.element != 0})
 
 
-WAYS = ["orthanc-move", "orthanc-get", "dcmtk-move", "dcmtk-get"]
+WAYS = ["orthanc-move", "orthanc-get", "orthanc-web", "dcmtk-move", "dcmtk-get"]
 
 
 @pytest.mark.parametrize("way", WAYS)

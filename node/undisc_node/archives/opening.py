@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from undisc_node.archives.http import WebClient, read_credentials
+from undisc_node.archives.web import WebArchive
 from undisc_node.dicom.committing import Commitments
 from undisc_node.dicom.pacs import DimseArchive
 from undisc_node.peers.addresses import ForbiddenAddress, check_address
@@ -48,6 +50,10 @@ class ConfiguredArchives:
 
     def open(self, pacs: Pacs) -> Archive:
         """Return the archive; nothing is asked yet."""
+        if pacs.speaks_web:
+            secret = read_credentials(pacs.credentials) if pacs.credentials else ""
+            client = WebClient(pacs.url, authorization=secret, resolve=self._resolve)
+            return WebArchive(client, staging=self._staging, random_name=self._random_name)
         return DimseArchive(
             pacs,
             self._numeric(pacs.host, pacs.port),

@@ -21,7 +21,7 @@ from undisc_node.services.queueing import Queueing
 from undisc_node.wiring.duties import Duty
 
 _TAKE_UP_SECONDS: Final = 1.0  # between looks at what was fetched and what is due
-_GROWN_SECONDS: Final = 30.0  # between looks at every delivery that is done
+_GROWN_SECONDS: Final = 5.0  # between looks at every delivery that is done
 
 
 @dataclass(frozen=True, slots=True)
