@@ -14,7 +14,7 @@ help:
 	@echo "make torture       kill nodes, cut their power, break their lines: KILLS=1000 CUTS=300 SWEEP=1 PASSES=20 NETWORK=50 SEED=... SUMMARY=..."
 	@echo "make soak          let two nodes work for MINUTES=15, and see that nothing grows: SEED=... SUMMARY=soak.json"
 	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
-	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl SLICES= ROUNDS= JSON="
+	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl,dicomweb SLICES= ROUNDS= JSON="
 	@echo "make fuzz          send bytes from nowhere through every decoder, for SECONDS=60 (JOBS, TARGET, INPUT)"
 	@echo "make fuzz-files    send hostile and mutated images through a whole node: FILES=20000 (JOBS, SEED)"
 	@echo "make reference     generate the reference pages again"

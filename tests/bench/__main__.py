@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.catalog import measure_catalog
 from bench.contest import FETCH, Contest
+from bench.dicomweb import measure_dicomweb
 from bench.growth import measure_growth, measure_parallel
 from bench.measure import Contender, Run, interleaved
 from bench.report import LEGEND, machine, plain_table, summary, table
@@ -25,6 +26,7 @@ from bench.study import Slices, cached
 
 SECTIONS = (
     "fetch", "curl", "tls", "dcmtk", "orthanc", "rsync", "ingest", "growth", "parallel", "catalog",
+    "dicomweb",
 )  # fmt: skip
 _SIZES = (10, 100, 1_000, 4_000)
 _PARALLEL = (1, 8, 32)
@@ -84,7 +86,7 @@ def measure(wish: argparse.Namespace, slices: Slices, folder: Path) -> dict[str,
         "study": {"source": slices.source, "slices": len(slices.paths), "bytes": slices.size},
         "rounds": wish.rounds,
     }
-    if wish.only - {"catalog"}:
+    if wish.only - {"catalog", "dicomweb"}:
         with Contest(folder, slices, wish.only) as contest:
             found["left_out"] = contest.left_out
             for section, contenders in (
@@ -112,6 +114,15 @@ def measure(wish: argparse.Namespace, slices: Slices, folder: Path) -> dict[str,
         tell("catalog:")
         studies = wish.studies or (20_000 if quick else 1_000_000)
         found["catalog"] = measure_catalog(folder, studies, tell)
+    if "dicomweb" in wish.only:
+        tell("dicomweb:")
+        most = wish.studies or (20_000 if quick else 1_000_000)
+        searched = tuple(sorted({one for one in (10, 1_000, most) if one <= most}))
+        measured_web = measure_dicomweb(folder, slices, searched, wish.rounds, tell)
+        found["dicomweb"], found["dicomweb search"] = (
+            measured_web["retrieve"],
+            measured_web["search"],
+        )
     return found
 
 
@@ -130,7 +141,7 @@ def show(found: dict[str, Any]) -> None:
             print(f"\n{section}\n{table(found[section])}")
     if "transfers" in found or "ingest" in found:
         print(f"\n{LEGEND}")
-    for section in ("growth", "parallel", "catalog"):
+    for section in ("growth", "parallel", "catalog", "dicomweb", "dicomweb search"):
         if section in found:
             print(f"\n{section}\n{plain_table(found[section])}")
     for name, reason in found.get("left_out", {}).items():

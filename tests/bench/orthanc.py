@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,16 @@ class Orthanc:
         folder: For its storage.
         peer: Where it can send to.
         env: Added to the environment.
+        more: Further settings.
     """
 
     def __init__(
-        self, folder: Path, *, peer: Orthanc | None = None, env: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        peer: Orthanc | None = None,
+        env: dict[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         folder.mkdir()
         self.http, self.dicom = free_port(), free_port()
@@ -42,6 +49,7 @@ class Orthanc:
             "SaveJobs": False,
             "DicomCheckCalledAet": False,
             "OrthancPeers": {"other": [f"http://127.0.0.1:{peer.http}/"]} if peer else {},
+            **(more or {}),
         }
         settings = folder / "orthanc.json"
         settings.write_text(json.dumps(wish), "utf-8")

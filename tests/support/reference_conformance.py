@@ -18,6 +18,9 @@ from undisc_node.dicom import describing, guard, part10, reader, retrieving, sca
 from undisc_node.dicom.conformance import COERCIONS, MADE, SERVICES, USUAL
 from undisc_node.dicom.inflating import DEFLATED
 from undisc_node.dicom.workers.pool import WorkBounds
+from undisc_node.services.dicomweb.attributes import ATTRIBUTES
+from undisc_node.services.dicomweb.media import FRAME_TYPES
+from undisc_node.services.dicomweb.storing import REASONS
 from undisc_node.web import internal
 
 _DICOMWEB: Final = re.compile(r"/(?:dicom-?web|studies|series|instances)\b")
@@ -120,6 +123,22 @@ def _dicomweb() -> str:
     return (
         "On the internal listener; what each route answers is in [http-api.md](http-api.md).\n\n"
         + _table(("request",), ((f"`{route.method} {route.path}`",) for route in routes))
+        + "\n\nInstances and frames leave in the transfer syntax in which they are stored; any\n"
+        "other that is asked for is answered with 406. Uncompressed frames are little endian.\n\n"
+        "### Attributes of searches (PS3.18 §10.6)\n\n"
+        "Attributes of a higher level match at lower ones too. Further ones are returned on\n"
+        "request (`includefield`); any attribute of an instance before its pixels is matched.\n\n"
+        + _table(
+            ("attribute", "tag", "VR", "level", "matching"),
+            (
+                (one.keyword, one.tag, one.vr, str(one.level), one.matched or "none, returned")
+                for one in ATTRIBUTES
+            ),
+        )
+        + "\n\n### Media types of frames (PS3.18 §8.7.3.3)\n\n"
+        + _table(("transfer syntax", "media type"), sorted(FRAME_TYPES.items()))
+        + "\n\n### Reasons in answers to STOW-RS (PS3.18 §10.5.3)\n\n"
+        + _table(("code", "when"), ((f"{code:04X}", why) for code, why in REASONS.items()))
     )
 
 

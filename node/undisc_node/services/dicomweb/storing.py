@@ -30,6 +30,15 @@ OTHER_STUDY: Final = 0xA901  # the data set does not match what it was sent to
 NOT_UNDERSTOOD: Final = 0xC000
 WAITS: Final = 0xB000  # taken in, but a person must look at it first
 
+REASONS: Final = {
+    FAILED: "the node could not store it; its log says why",
+    NO_RESOURCES: "no room on the disk or within a quota, or the study is full",
+    OTHER_STUDY: "the instance is of another study than the request named",
+    NOT_UNDERSTOOD: "this is no DICOM object, or one without the UIDs that it must have",
+    WAITS: "warning: stored, but kept back until a person has decided about it",
+}
+"""When each is told."""
+
 
 class Receives(Protocol):
     """Takes instances in."""
