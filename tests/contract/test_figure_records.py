@@ -21,7 +21,8 @@ def test_an_empty_catalog_counts_every_word_as_nothing(catalog):
         totals = records.figures.totals(0)
         assert records.figures.moment(0) == Moment(0, 0, 0, restored=False)
     nothing = Holding(0, 0, 0)
-    assert totals.holdings == {"dicom": nothing, "import": nothing, "fetch": nothing}
+    ways = ("dicom", "watch", "import", "fetch")
+    assert totals.holdings == dict.fromkeys(ways, nothing)
     assert totals.grants == totals.shares == {"active": 0, "expired": 0, "revoked": 0}
     assert totals.fetches == dict.fromkeys(FetchState, 0)
     assert totals.peers == dict.fromkeys(PeerState, 0)
@@ -30,8 +31,8 @@ def test_an_empty_catalog_counts_every_word_as_nothing(catalog):
 
 
 def test_rows_are_counted_under_their_way_and_state(catalog):
-    """Two from one scanner, one from a disc, one from another node."""
-    senders = ("dicom:ct1", "dicom:dicom", "import", "peer:" + "ab" * 32)
+    """Two from scanners, one from a disc, one from another node, one from a folder."""
+    senders = ("dicom:ct1", "dicom:dicom", "import", "peer:" + "ab" * 32, "watch:sono")
     with catalog.change() as records:
         for number, sender in enumerate(senders, 1):
             study = replace(
@@ -52,6 +53,7 @@ def test_rows_are_counted_under_their_way_and_state(catalog):
         "dicom": Holding(2, 3, 30),
         "import": Holding(1, 3, 30),
         "fetch": Holding(1, 4, 40),
+        "watch": Holding(1, 5, 50),
     }
     assert totals.grants == {"active": 1, "expired": 1, "revoked": 1}
     assert totals.peers[PeerState.TRUSTED] == 1

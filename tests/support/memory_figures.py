@@ -12,10 +12,10 @@ from undisc_node.services.ports import Holding, Moment, Totals
 class Figures(Part):
     def totals(self, now_ms: int) -> Totals:
         tables = self._now
-        holdings = dict.fromkeys(("dicom", "import", "fetch"), Holding(0, 0, 0))
+        holdings = dict.fromkeys(("dicom", "watch", "import", "fetch"), Holding(0, 0, 0))
         for study in tables.studies.values():
             kind = study.sender.partition(":")[0]
-            way = {"dicom": "dicom", "peer": "fetch"}.get(kind, "import")
+            way = {"dicom": "dicom", "watch": "watch", "peer": "fetch"}.get(kind, "import")
             so_far = holdings[way]
             holdings[way] = Holding(
                 so_far.studies + 1, so_far.instances + study.instances, so_far.size + study.size

@@ -118,7 +118,11 @@ def settings() -> str:
     rows = []
     for key, field in FIELDS.items():
         form = field.kind.form
-        variable = "" if key == "dicom.senders" else f"`UNDISC_{key.upper().replace('.', '__')}`"
+        variable = (
+            ""
+            if key in {"dicom.senders", "watch.folders"}
+            else f"`UNDISC_{key.upper().replace('.', '__')}`"
+        )
         rows.append(f"| `{key}` | {_default(field.default)} | {form} | {field.text} | {variable} |")
     table = "\n".join(rows)
     return f"""# Settings
@@ -172,6 +176,18 @@ address = "192.168.1.20"
 name = "ward"
 address = "10.1.2.0/24"
 ae_title = "WARD_PACS"
+```
+
+## Watch folders
+
+Each folder is a table of its own. Stored files are moved to its folder `done`, or deleted with
+`delete = true`; what cannot be stored goes to `failed`, with the reason beside it.
+
+```toml
+[[watch.folders]]
+name = "ultrasound 2"
+path = "/srv/drop/ultrasound2"
+delete = true
 ```
 """
 

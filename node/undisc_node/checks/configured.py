@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Final
 
 from undisc_node import config
 from undisc_node.checks.finding import Finding, fail, ok, skip, warn
 from undisc_node.checks.scene import Scene
+from undisc_node.dicom.watch_folder import FAILED
 from undisc_node.services.errors import ServiceError
 
 _WIDEST: Final = {4: 16, 6: 48}  # bits of a network that a practice may well have as a whole
@@ -59,6 +62,31 @@ def senders(scene: Scene) -> Finding:
             "add [[dicom.senders]] with name and address to undisc.toml",
         )
     return ok(f"{len(listed)} DICOM senders are listed")
+
+
+def watch_folders(scene: Scene) -> Finding:
+    """Look whether watch folders can be read and cleared, and what lies aside in them."""
+    listed = scene.settings.watch_folders
+    if not listed:
+        return skip("no watch folder is set")
+    for one in listed:
+        if not os.access(one.path, os.R_OK | os.W_OK | os.X_OK) or not Path(one.path).is_dir():
+            return fail(
+                f"the watch folder of {one.name} is not there, or the node may not write to it",
+                "mount it, and let it belong to the node's user: files are moved when stored",
+            )
+        if Path(one.path).resolve().is_relative_to(scene.home.resolve()):
+            return fail(
+                f"the watch folder of {one.name} lies in the node's home",
+                "let programs drop files somewhere else; they need no way into the home",
+            )
+    aside = [one.name for one in listed if any(Path(one.path, FAILED).glob("*.txt"))]
+    if aside:
+        return warn(
+            f"files that could not be stored lie in the watch folder of {', '.join(aside)}",
+            "read the reasons in its folder 'failed', then delete them",
+        )
+    return ok(f"{len(listed)} watch folders can be used")
 
 
 def wide_senders(scene: Scene) -> Finding:

@@ -38,6 +38,12 @@ CHECKS: Final = (
     Check("settings", "addresses", "the public addresses that are set", configured.addresses),
     Check("settings", "senders", "whether anybody may send images", configured.senders),
     Check(
+        "settings",
+        "watch folders",
+        "whether watch folders can be used, and what could not be stored",
+        configured.watch_folders,
+    ),
+    Check(
         "settings", "wide senders", "senders that let large networks in", configured.wide_senders
     ),
     Check(

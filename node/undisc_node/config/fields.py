@@ -68,6 +68,15 @@ FIELDS: Final[Mapping[str, Field]] = {
         "address of the HL7 port",
     ),
     "hl7.port": Field("hl7_port", 2575, values.PORT, "TCP port for HL7 messages (MLLP)"),
+    "watch.folders": Field(
+        "watch_folders", [], values.WATCHED, "folders into which programs drop images"
+    ),
+    "watch.quiet_seconds": Field(
+        "watch_quiet_seconds",
+        10,
+        values.SECONDS,
+        "time for which a dropped file must not change before it is taken",
+    ),
     "hl7.senders": Field(
         "hl7_senders",
         [],

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from undisc_node.dicom.senders import Sender
+from undisc_node.dicom.watch_folder import Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Settings:
         dicom_senders: Who may send.
         hl7_host: Address of the HL7 port.
         hl7_port: Its TCP port.
+        watch_folders: Folders into which programs drop images.
+        watch_quiet_seconds: Time for which a dropped file must not change.
         hl7_senders: Who may send HL7 messages; nobody: the port stays closed.
         worklist_host: Address of the worklist; empty when there is none.
         worklist_port: Its TCP port.
@@ -63,6 +66,8 @@ class Settings:
     dicom_senders: tuple[Sender, ...]
     hl7_host: str
     hl7_port: int
+    watch_folders: tuple[Watched, ...]
+    watch_quiet_seconds: float
     hl7_senders: tuple[IPv4Network | IPv6Network, ...]
     worklist_host: str
     worklist_port: int

@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from undisc_node.dicom.senders import Sender
+from undisc_node.dicom.watch_folder import Watched
 from undisc_node.services.errors import Invalid
 from undisc_protocol import limits
 
@@ -162,6 +163,28 @@ def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
         raise Invalid("must be IP addresses or networks: 10.1.2.3 or 10.1.2.0/24") from None
 
 
+def _watched(value: Any) -> tuple[Watched, ...]:
+    if isinstance(value, str):
+        raise Invalid("can only be set in the file, as tables: [[watch.folders]]")
+    if not isinstance(value, list):
+        raise Invalid("must be a list of tables: [[watch.folders]]")
+    folders = tuple(_watched_folder(entry) for entry in value)
+    if len({one.path for one in folders}) < len(folders):
+        raise Invalid("names one folder twice")
+    return folders
+
+
+def _watched_folder(entry: Any) -> Watched:
+    if not isinstance(entry, dict) or not {"name", "path"} <= entry.keys():
+        raise Invalid("every watch folder needs name and path")
+    if unknown := entry.keys() - {"name", "path", "delete"}:
+        raise Invalid(f"a watch folder has no key '{min(unknown)}'")
+    path = _text(entry["path"])
+    if not path.startswith("/") or "\0" in path:
+        raise Invalid("a watch folder's path must begin with /")
+    return Watched(_name(entry["name"]), path.rstrip("/") or "/", _flag(entry.get("delete", False)))
+
+
 def one_of(*words: str) -> Kind:
     """Return the kind of a value that is one of a few words."""
 
@@ -185,4 +208,5 @@ AE_TITLE: Final = Kind("AE title, 1 to 16 ASCII characters", _ae_title)
 URLS: Final = Kind("list of up to 8 addresses, each beginning with `https://` or `http://`", _urls)
 HOST_NAMES: Final = Kind("list of up to 16 host names, without port", _host_names)
 NETWORKS: Final = Kind("list of up to 64 IP addresses or networks", _networks)
+WATCHED: Final = Kind("list of tables, see below; only in the file", _watched)
 SENDERS: Final = Kind("list of tables, see below; only in the file", _senders)

@@ -149,6 +149,6 @@ class MeteredReceiving:
 
 
 def way_of(sender: str) -> str:
-    """Return the way that a sender's images come: `dicom`, `import` or `fetch`."""
+    """Return the way that a sender's images come: `dicom`, `watch`, `import` or `fetch`."""
     kind = sender.partition(":")[0]
-    return {"dicom": "dicom", "peer": "fetch"}.get(kind, "import")
+    return {"dicom": "dicom", "watch": "watch", "peer": "fetch"}.get(kind, "import")

@@ -9,7 +9,7 @@ from undisc_node.services.ports import Holding, Moment, Totals
 from undisc_node.storage.session import Session
 from undisc_node.storage.studies import StudyTable
 
-_WAYS: Final = ("dicom", "import", "fetch")
+_WAYS: Final = ("dicom", "watch", "import", "fetch")
 
 
 class FigureTable:
@@ -45,6 +45,7 @@ class FigureTable:
     def _holdings(self) -> dict[str, Holding]:
         rows = self._session.rows(
             "SELECT CASE WHEN sender LIKE 'dicom:%' THEN 'dicom'"
+            " WHEN sender LIKE 'watch:%' THEN 'watch'"
             " WHEN sender LIKE 'peer:%' THEN 'fetch' ELSE 'import' END,"
             " count(*), sum(instances), sum(size) FROM studies GROUP BY 1"
         )

@@ -55,6 +55,7 @@ from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_node.wiring.archives import build_archives
 from undisc_node.wiring.department import build_department
 from undisc_node.wiring.dicomweb import build_dicomweb
+from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.node import Node
 from undisc_protocol.identity import read_identity
@@ -333,6 +334,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
                     put_back=ballast.put_back,
                     settle_ms=int(settings.settle_seconds * 1000),
                 ).duties(),
+                *watch_duties(settings, receiving.store),
                 *department.duties,
                 *archives.duties,
                 searchable,

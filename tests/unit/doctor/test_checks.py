@@ -90,6 +90,9 @@ BROKEN = {
     "wide senders": lambda home: settings(
         home, "[[dicom.senders]]\nname = 'all'\naddress = '0.0.0.0/0'\n"
     ),
+    "watch folders": lambda home: settings(
+        home, "[[watch.folders]]\nname = 'sono'\npath = '/nowhere/at/all'\n"
+    ),
     "internal listener": lambda home: settings(home, "[internal]\nhost = '8.8.8.8'\n"),
     "log": lambda home: sql(home, "UPDATE log_head SET size = size + 4, nodes = zeroblob(96)"),
 }

@@ -323,7 +323,7 @@ class Totals:
 
     Attributes:
         studies: By state, and as `unsettled` and `waiting`.
-        holdings: By the way they came: `dicom`, `import`, `fetch`.
+        holdings: By the way they came: `dicom`, `watch`, `import`, `fetch`.
         grants: As `active`, `expired`, `revoked`.
         shares: Likewise.
         fetches: By state.
