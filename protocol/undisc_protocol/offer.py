@@ -134,6 +134,19 @@ def read_offer(raw: bytes, *, now: int) -> Offer:
     return Offer(raw, holder, card, card_bytes, permission, to, at)
 
 
+def read_accepted_offer(raw: bytes) -> Offer:
+    """Read an offer again that was accepted before, as of the time when it was made.
+
+    Its card ages within days, its capability within a year: whether that still holds, the holder
+    says when it is asked.
+
+    Raises:
+        RemoteProtocolError: As `read_offer`.
+    """
+    _, fields = _read(raw)
+    return read_offer(raw, now=fields.integer("at"))
+
+
 def _read(raw: bytes) -> tuple[Envelope, Fields]:
     opened = envelope.read(raw, tag=TAG_OFFER, limit=limits.MAX_OFFER)
     return opened, Fields(opened.payload, "an offer", _OFFER)

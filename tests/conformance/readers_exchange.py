@@ -11,6 +11,7 @@ from undisc_protocol.errors import class_of_code
 from undisc_protocol.exchange import read_answer, read_request
 from undisc_protocol.identity import NodeId
 from undisc_protocol.manifest import Manifest
+from undisc_protocol.notice import read_notice, read_noticed
 from undisc_protocol.offer import read_offer
 from undisc_protocol.recall import read_memory, read_recall
 from undisc_protocol.receipt import open_receipt, read_acknowledgement
@@ -155,6 +156,27 @@ def read_recalled(vector):
     }
 
 
+def read_told(vector):
+    notice = read_notice(_filled(vector, "body"), **_own(vector))
+    return {
+        "sender": notice.sender.node_id.hex(),
+        "kind": notice.kind.value,
+        "study": notice.study.hex(),
+        "patient": notice.patient.id if notice.patient else "",
+    }
+
+
+def read_acknowledged_notice(vector):
+    does = read_noticed(
+        vector.parts["body"],
+        status=int(vector.headers["status"]),
+        request=request_hash(vector.parts["request"]),
+        notice=vector.parts["notice"],
+        recipient=Did(vector.headers["recipient"]),
+    )
+    return {"does": does.value}
+
+
 _PLAIN = {
     "begin": Begin,
     "published": Published,
@@ -218,5 +240,7 @@ READERS = {
     "offer": read_offered,
     "recall": read_recall_request,
     "memory": read_recalled,
+    "notice": read_told,
+    "noticed": read_acknowledged_notice,
     "fetch": drive_fetch,
 }

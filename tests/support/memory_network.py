@@ -19,6 +19,7 @@ from undisc_node.services.streams import Stream
 from undisc_protocol.errors import BadTicket, OutsideExtent, RemoteProtocolError, Unreachable
 
 FETCH, RECEIPT, RECALL = "/undisc/v1/fetch", "/undisc/v1/receipt", "/undisc/v1/recall"
+NOTICE = "/undisc/v1/notice"
 
 
 class PublicNode(Protocol):
@@ -32,6 +33,9 @@ class PublicNode(Protocol):
 
     def take(self, body: bytes) -> Reply:
         """Answer a receipt."""
+
+    def hear(self, body: bytes) -> Reply:
+        """Answer a notice."""
 
     def remember(self, body: bytes) -> Reply:
         """Answer a request to recall."""
@@ -94,7 +98,8 @@ class MemoryNetwork:
         if on_ask := self.faults.on_ask.get(path):
             on_ask()
         self.asked.append((path, body))
-        reply = {FETCH: node.answer, RECEIPT: node.take, RECALL: node.remember}[path](body)
+        doors = {RECEIPT: node.take, RECALL: node.remember, NOTICE: node.hear}
+        reply = doors.get(path, node.answer)(body)
         if path in self.faults.silent:
             raise Unreachable("the answer was lost")
         reply = self.faults.replies.get(path, lambda same: same)(reply)

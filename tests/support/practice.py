@@ -33,8 +33,10 @@ from undisc_node.services.department import Department
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granted, Granting
+from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.model import Basis, Fetch, Study
+from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
 from undisc_node.services.ordering import Ordering
 from undisc_node.services.peering import SCOPES, Peering
@@ -160,7 +162,7 @@ class Practice:
             catalog=catalog, packs=packs, clock=clock, reserve=self.reserve, quotas=self.quotas
         )
         self.receiving = Receiving(**inside, reader=MemoryReader(), entropy=entropy, room=self.room)
-        self.settling, self.studies = Settling(**inside), Studies(**inside)
+        self.studies = Studies(**inside)
         decided = {"catalog": catalog, "journal": journal, "clock": clock}
         self.peering = Peering(**decided, network=network, own=own, cards=cards)
         self.granting = Granting(**decided, entropy=entropy, own=own, offering=offering)
@@ -196,7 +198,16 @@ class Practice:
             journal=journal,
             find_study=self.studies.find,
         )
-        self.renaming = Renaming(**decided, queueing=self.queueing)
+        self.noticing = Noticing(**decided, network=network, entropy=entropy, own=own)
+        self.settling = Settling(**inside, settled=self.noticing.grown)
+        self.renaming = Renaming(**decided, queueing=self.queueing, tell=self.noticing.renamed)
+        self.heeding = Heeding(
+            **decided,
+            fetching=self.fetching,
+            rename=self.renaming.hear,
+            refusals=self.refusals,
+            own=own,
+        )
         self.department = Department(
             catalog=catalog,
             ordering=self.ordering,
@@ -248,6 +259,10 @@ class Practice:
     def remember(self, body: bytes) -> Reply:
         """Answer a request to recall."""
         return self.recalling.answer(body)
+
+    def hear(self, body: bytes) -> Reply:
+        """Answer a notice."""
+        return self.heeding.take(body)
 
     def open(self, ticket: bytes, start: int, stop: int | None) -> Stream:
         """Open a ticket's stream."""

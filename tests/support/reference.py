@@ -86,6 +86,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "report.attached": "A report was stored in its study; detail has its state.",
     "report.waiting": "A report came that belongs to no study yet.",
     "report.discarded": "An administrator threw a report away that had no study.",
+    "notice.sent": "Another node was told what happened to a study it has; detail has its answer.",
+    "notice.taken": "Another node told what happened to a study that was fetched from it.",
     "queue.added": "Something waits for a person to decide.",
     "queue.resolved": "It was decided, or came right by itself.",
     "pacs.added": "An archive of the practice was added.",

@@ -69,6 +69,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "report.attached": ("110103", "C"),
     "report.waiting": ("110103", "C"),
     "report.discarded": ("110103", "D"),
+    "notice.sent": ("110104", "U"),
+    "notice.taken": ("110104", "R"),
     "queue.added": ("110110", "C"),
     "queue.resolved": ("110110", "U"),
     "pacs.added": ("110113", "C"),

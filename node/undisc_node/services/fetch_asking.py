@@ -26,7 +26,7 @@ from undisc_protocol.errors import CannotOpen, Revoked, Unreachable
 from undisc_protocol.exchange import REQUEST_NONCE, Granted, make_request, read_answer
 from undisc_protocol.identity import NodeId
 from undisc_protocol.keys import KEY_SIZE
-from undisc_protocol.offer import Offer, read_offer
+from undisc_protocol.offer import Offer, read_accepted_offer
 from undisc_protocol.pack import ObjectHeader
 from undisc_protocol.receipt import read_acknowledgement, read_receipt, sign_receipt
 
@@ -102,7 +102,7 @@ def brought_before(world: FetchWorld, fetch: Fetch, offer: Offer) -> Sequence[Ob
         for earlier in records.fetches.list():
             if earlier.peer != fetch.peer or earlier.study is None:
                 continue
-            its_offer = read_offer(earlier.offer, now=earlier.created_ms // 1000)
+            its_offer = read_accepted_offer(earlier.offer)
             study = records.studies.get(earlier.study)
             if its_offer.capability.policy.study == wanted and study is not None:
                 current = world.contents.of(records, study.id).current.values()

@@ -42,7 +42,7 @@ from undisc_node.services.witnessing import remember_checkpoint
 from undisc_protocol.dagcbor import Cid
 from undisc_protocol.errors import Busy, RemoteProtocolError, Revoked, Unreachable, WrongAnswer
 from undisc_protocol.exchange import Granted
-from undisc_protocol.offer import Offer, read_offer
+from undisc_protocol.offer import Offer, read_accepted_offer
 from undisc_protocol.transfer import (
     Answered,
     Ask,
@@ -100,7 +100,7 @@ class FetchRun:
         self._objects_before = 0
         self._bytes_before = 0
         # The offer was valid when it was taken in; its card may have aged since.
-        self._offer: Offer = read_offer(fetch.offer, now=fetch.created_ms // 1000)
+        self._offer: Offer = read_accepted_offer(fetch.offer)
 
     def progress(self) -> Progress:
         """Return how far it has come; safe from any thread."""

@@ -86,25 +86,10 @@ class Fetching:
         if not offered_before(read, peer):
             self._peering.refresh(peer, NodeDocument(read.holder, read.card, read.card_bytes))
         with self._lock:
-            unfinished = self._unfinished(read)
+            unfinished = self._unfinished(read.capability.signed_hash)
             if unfinished is not None:
                 return self._go_on(unfinished)
-            fetch = Fetch(
-                id=self._world.entropy.random(16),
-                peer=read.holder.node_id,
-                offer=offer,
-                pack=None,
-                study=None,
-                state=FetchState.RUNNING,
-                problem="",
-                capability=read.capability.signed_hash,
-                objects=0,
-                size=0,
-                elapsed_ms=0,
-                created_ms=self._world.clock.now_ms(),
-                ended_ms=None,
-                receipt_due=False,
-            )
+            fetch = self._new(read.holder.node_id, offer, read.capability.signed_hash)
             with self._world.catalog.change() as records:
                 records.fetches.put(fetch)
                 self._journal.note(
@@ -118,6 +103,40 @@ class Fetching:
                 )
             self._submit(fetch)
             return fetch
+
+    def again(self, earlier: Fetch) -> Fetch:
+        """Ask for what has been added to a study since an earlier fetch; one at a time.
+
+        The capability of then is used again: whether it still holds, the holder says.
+        """
+        with self._lock:
+            unfinished = self._unfinished(earlier.capability)
+            if unfinished is not None:
+                with suppress(Conflict):  # it ends just now
+                    return self._go_on(unfinished)
+            fetch = self._new(earlier.peer, earlier.offer, earlier.capability)
+            with self._world.catalog.change() as records:
+                records.fetches.put(fetch)
+            self._submit(fetch)
+            return fetch
+
+    def _new(self, peer: bytes, offer: bytes, capability: bytes) -> Fetch:
+        return Fetch(
+            id=self._world.entropy.random(16),
+            peer=peer,
+            offer=offer,
+            pack=None,
+            study=None,
+            state=FetchState.RUNNING,
+            problem="",
+            capability=capability,
+            objects=0,
+            size=0,
+            elapsed_ms=0,
+            created_ms=self._world.clock.now_ms(),
+            ended_ms=None,
+            receipt_due=False,
+        )
 
     def _trusted(self, offer: Offer) -> Peer:
         with self._world.catalog.look() as records:
@@ -137,10 +156,10 @@ class Fetching:
             )
         return peer
 
-    def _unfinished(self, offer: Offer) -> Fetch | None:
+    def _unfinished(self, capability: bytes) -> Fetch | None:
         with self._world.catalog.look() as records:
             for fetch in records.fetches.unfinished():
-                same = fetch.capability == offer.capability.signed_hash
+                same = fetch.capability == capability
                 if same and fetch.state in (FetchState.RUNNING, FetchState.PAUSED):
                     return fetch
         return None

@@ -84,6 +84,18 @@ class Renaming:
             records.reports.add_message(message)
         return len(concerned)
 
+    def hear(self, records: Records, study_id: bytes, patient: Patient, source: str) -> bool:
+        """Stop a fetched study whose holder says that it is somebody else's, within a change.
+
+        Returns:
+            Whether a person has to decide now; False if it is so here already.
+        """
+        study = records.studies.get(study_id)
+        if study is None or _sides(study.patient) == _sides(_changed(study.patient, patient)):
+            return False
+        self._stop(records, UPDATE, PatientChange(source, patient, (patient.id,)), study)
+        return True
+
     def _concerned(self, records: Records, change: PatientChange) -> Sequence[Study]:
         """List the studies taken here whose identity the change contradicts."""
         found: dict[bytes, Study] = {}

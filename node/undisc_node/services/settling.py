@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
 
@@ -12,7 +12,7 @@ from undisc_node.services.contents import Contents, StoredSource, StudyContents
 from undisc_node.services.deciding import HOLD_IDENTITY, PEER_SENDER, study_header
 from undisc_node.services.errors import Conflict, NotFound, ServiceError
 from undisc_node.services.model import InstanceFacts, Pack, PackRole, Study, StudyState
-from undisc_node.services.ports import Catalog, Clock, Draft, Packs
+from undisc_node.services.ports import Catalog, Clock, Draft, Packs, Records
 from undisc_node.services.stopping import stop_transfers
 
 
@@ -26,6 +26,7 @@ class Settling:
         journal: The log.
         clock: Time.
         writing: Held while packs of any study change; shared with every service that does so.
+        settled: Called within the change in which a study settles.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Settling:
         journal: Journal,
         clock: Clock,
         writing: Lock,
+        settled: Callable[[Records, Study], None] = lambda _records, _study: None,
     ) -> None:
         self._catalog = catalog
         self._packs = packs
@@ -44,6 +46,7 @@ class Settling:
         self._journal = journal
         self._clock = clock
         self._writing = writing
+        self._settled = settled
 
     def settle(self, study_id: bytes, actor: str) -> Study:
         """Close a study for now: write its index and the log line. More may still arrive."""
@@ -69,6 +72,7 @@ class Settling:
                     what=auditing.about_study(settled),
                     detail={"instances": settled.instances, "bytes": settled.size},
                 )
+                self._settled(records, settled)
             return settled
 
     def settle_quiet(self, quiet_ms: int) -> int:

@@ -9,11 +9,12 @@ from aiohttp import web
 
 from undisc_node.services.department_rows import Order, Report
 from undisc_node.services.errors import Invalid
+from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.ordering import Refreshed
 from undisc_node.services.report_facts import ShownReport
 from undisc_node.web.admin_answers import answer, changes, reads
 from undisc_node.web.fields import query_number, read_fields
-from undisc_node.web.rendering import Json, moment_ms, patient_json
+from undisc_node.web.rendering import Json, Names, moment_ms, moment_or_none, patient_json
 from undisc_node.web.uses import AdminUses
 
 _MOST: Final = 5_000  # orders of one answer
@@ -68,6 +69,19 @@ def shown_json(report: ShownReport) -> Json:
         "title": facts.title if facts else "",
         "reported": facts.reported if facts else "",
         "replaced": report.is_replaced,
+    }
+
+
+def notice_json(notice: NoticeRow, names: Names) -> Json:
+    """Render a notice to another node."""
+    return {
+        "peer": notice.peer.hex(),
+        "peer_name": names.of_node(notice.peer),
+        "kind": notice.kind,
+        "made": moment_ms(notice.made_ms),
+        "attempts": notice.attempts,
+        "done": moment_or_none(notice.done_ms),
+        "outcome": notice.outcome,
     }
 
 

@@ -19,7 +19,7 @@ from undisc_node.web.admin_answers import (
     reads,
     send_chunks,
 )
-from undisc_node.web.admin_department import shown_json
+from undisc_node.web.admin_department import notice_json, shown_json
 from undisc_node.web.fields import query_number, read_fields, read_hex
 from undisc_node.web.limits import body_of
 from undisc_node.web.rendering import Json, detail_json, moment_ms, study_json
@@ -64,7 +64,10 @@ async def show_study(request: web.Request) -> web.StreamResponse:
             uses.studies.detail(found), names_in(uses), uses.importing.of_study(found)
         )
         reports = [shown_json(report) for report in uses.reporting.of_study(found)]
-        return {**detail, "reports": reports}
+        notices = uses.noticing.of_study(found)
+        names = names_in(uses)
+        told = [notice_json(notice, names) for notice in notices]
+        return {**detail, "reports": reports, "notices": told}
 
     return await answer(request, work)
 

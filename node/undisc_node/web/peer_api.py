@@ -63,6 +63,13 @@ async def recall(request: web.Request) -> web.StreamResponse:
     return _reply(await request.app[keys.WORKERS].run(lambda: recalling.answer(body)))
 
 
+async def notice(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/notice: a sealed notice about a study, a signed answer."""
+    heeding = request.app[keys.PUBLIC].heeding
+    body = await body_of(request).whole()
+    return _reply(await request.app[keys.WORKERS].run(lambda: heeding.take(body)))
+
+
 async def packs(request: web.Request) -> web.StreamResponse:
     """GET /undisc/v1/packs: one range of the bytes that a ticket opens."""
     streams = request.app[keys.PUBLIC].streams
@@ -127,6 +134,13 @@ ROUTES: Final = (
         authority=Authority.SIGNED,
         body_limit=limits.MAX_RECALL,
         handler=recall,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/notice",
+        authority=Authority.SIGNED,
+        body_limit=limits.MAX_NOTICE,
+        handler=notice,
     ),
     Route(
         method="GET",

@@ -6,7 +6,7 @@ All of them are synchronous and run in worker threads; they raise `ServiceError`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -14,7 +14,6 @@ from undisc_node.services.archive_model import Delivery, Pacs, Wanted
 from undisc_node.services.archiving import PacsWish
 from undisc_node.services.auditing import Verified
 from undisc_node.services.delivering import DeliveryStatus
-from undisc_node.services.department_rows import Order, Report
 from undisc_node.services.granting import Granted
 from undisc_node.services.matching import Match
 from undisc_node.services.model import (
@@ -29,20 +28,17 @@ from undisc_node.services.model import (
     Study,
     StudyState,
 )
-from undisc_node.services.ordering import Refreshed
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Clock, Reply, Source
 from undisc_node.services.pulling import Candidate, Pull
-from undisc_node.services.queue_rows import QueueRow
-from undisc_node.services.queueing import Decision
 from undisc_node.services.receiving import StoreOutcome
-from undisc_node.services.report_facts import ShownReport
 from undisc_node.services.restoring import Confirmed, Suspended
 from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
 from undisc_node.services.staff_rows import Role, StaffMember
 from undisc_node.services.studies import StudyDetail
 from undisc_node.web.media_uses import Imports, MakesMedia
+from undisc_node.web.uses_department import KeepsOrders, KeepsReports, Queues, TellsNodes
 from undisc_protocol.log import Event
 
 # --- Public listener ----------------------------------------------------------------------------
@@ -113,6 +109,13 @@ class TellsMemories(Protocol):
         """Answer a sealed request to recall with signed bytes."""
 
 
+class TakesNotices(Protocol):
+    """Heeds what holders tell about studies that were fetched from them."""
+
+    def take(self, body: bytes) -> Reply:
+        """Take a sealed notice in; answer with signed bytes."""
+
+
 class OpensStreams(Protocol):
     """Opens the bytes of tickets."""
 
@@ -141,6 +144,7 @@ class PublicUses:
     receipts: TakesReceipts
     streams: OpensStreams
     recalling: TellsMemories
+    heeding: TakesNotices
 
 
 # --- Admin socket -------------------------------------------------------------------------------
@@ -362,48 +366,6 @@ class Restores(Protocol):
         """Keep these, or all; revoke the rest."""
 
 
-class KeepsOrders(Protocol):
-    """Keeps the day list."""
-
-    @property
-    def last(self) -> Refreshed:
-        """What came of the newest question to the worklist."""
-
-    def refresh(self) -> Refreshed:
-        """Ask the worklist now."""
-
-    def list(self, first: str, last: str, text: str, limit: int) -> Sequence[Order]:
-        """List orders by time."""
-
-
-class KeepsReports(Protocol):
-    """Knows the reports."""
-
-    def waiting(self, limit: int) -> Sequence[Report]:
-        """List reports without a study."""
-
-    def of_study(self, study_id: bytes) -> Sequence[ShownReport]:
-        """List the reports of a study, newest first."""
-
-
-class Queues(Protocol):
-    """Keeps what waits for a person."""
-
-    def list(
-        self, kind: str = "", *, done: bool = False, limit: int = 100, offset: int = 0
-    ) -> Sequence[QueueRow]:
-        """List what waits, oldest first, or what was decided, newest first."""
-
-    def find(self, prefix: str) -> QueueRow:
-        """Find by a prefix of the id."""
-
-    def decisions(self, row: QueueRow) -> Mapping[str, Decision]:
-        """Name what may be done about a row."""
-
-    def resolve(self, row_id: bytes, decision: str, value: str, actor: str) -> QueueRow:
-        """Carry out a decision."""
-
-
 class KeepsStaff(Protocol):
     """Looks after the accounts of the practice's own people."""
 
@@ -515,6 +477,7 @@ class AdminUses:
     queueing: Queues
     ordering: KeepsOrders
     reporting: KeepsReports
+    noticing: TellsNodes
     staff: KeepsStaff
     archiving: KeepsArchives
     pulling: Pulls

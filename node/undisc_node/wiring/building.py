@@ -23,10 +23,12 @@ from undisc_node.services.errors import Invalid
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granting
+from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.importing import Importing
 from undisc_node.services.media import Media
 from undisc_node.services.meters import MeteredReceiving, Meters
+from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
 from undisc_node.services.queueing import Queueing
@@ -143,6 +145,9 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         ),
         meters,
     )
+    noticing = Noticing(
+        catalog=catalog, network=network, journal=journal, clock=clock, entropy=entropy, own=own
+    )
     settling = Settling(
         catalog=catalog,
         packs=packs,
@@ -150,6 +155,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         journal=journal,
         clock=clock,
         writing=writing,
+        settled=noticing.grown,
     )
     fetching = Fetching(
         world=FetchWorld(
@@ -214,6 +220,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         receiving=receiving,
         studies=studies,
         queueing=queueing,
+        noticing=noticing,
         journal=journal,
         clock=clock,
         entropy=entropy,
@@ -298,6 +305,15 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         ),
         receipts=Receipts(
             catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
+        ),
+        heeding=Heeding(
+            catalog=catalog,
+            fetching=fetching,
+            rename=department.renaming.hear,
+            journal=journal,
+            refusals=refusals,
+            clock=clock,
+            own=own,
         ),
         streams=Streams(catalog=catalog, packs=packs, clock=clock, served=meters.served),
         recalling=recalling,

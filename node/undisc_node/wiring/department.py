@@ -18,6 +18,7 @@ from undisc_node.services.auditing import Journal
 from undisc_node.services.contents import Contents
 from undisc_node.services.department import Department
 from undisc_node.services.dropped import take_dropped
+from undisc_node.services.noticing import Noticing
 from undisc_node.services.ordering import Ordering
 from undisc_node.services.ports import Catalog, Clock, Entropy, Packs
 from undisc_node.services.queueing import Queueing
@@ -28,6 +29,7 @@ from undisc_node.storage.report_folder import ReportFolder
 from undisc_node.wiring.duties import Duty
 
 _WAITING_SECONDS: Final = 5.0  # how often reports that wait look for their images
+_NOTICE_SECONDS: Final = 5.0
 _FOLDER_SECONDS: Final = 5.0
 _MINUTE: Final = 60.0
 
@@ -39,11 +41,13 @@ class DepartmentParts:
     Attributes:
         uses: Use cases of the admin socket, by their names there.
         duties: What is done again and again.
+        renaming: Lets changed identities wait.
         hl7: The MLLP port, or None when nobody may send.
     """
 
     uses: Mapping[str, Any]
     duties: tuple[Duty, ...]
+    renaming: Renaming
     hl7: MllpPort | None
 
 
@@ -56,6 +60,7 @@ def build_department(
     receiving: Stores,
     studies: Studies,
     queueing: Queueing,
+    noticing: Noticing,
     journal: Journal,
     clock: Clock,
     entropy: Entropy,
@@ -82,8 +87,13 @@ def build_department(
         journal=journal,
         find_study=studies.find,
     )
-    renaming = Renaming(catalog=catalog, queueing=queueing, journal=journal, clock=clock)
-    duties = [Duty("attaching reports", _WAITING_SECONDS, reporting.attach_waiting)]
+    renaming = Renaming(
+        catalog=catalog, queueing=queueing, journal=journal, clock=clock, tell=noticing.renamed
+    )
+    duties = [
+        Duty("attaching reports", _WAITING_SECONDS, reporting.attach_waiting),
+        Duty("telling other nodes", _NOTICE_SECONDS, noticing.send_due),
+    ]
     if worklist is not None and settings.worklist_minutes:
         duties.append(
             Duty("asking the worklist", settings.worklist_minutes * _MINUTE, ordering.refresh)
@@ -106,5 +116,13 @@ def build_department(
             answer=door.answer,
         )
     return DepartmentParts(
-        {"queueing": queueing, "ordering": ordering, "reporting": reporting}, tuple(duties), hl7
+        uses={
+            "queueing": queueing,
+            "ordering": ordering,
+            "reporting": reporting,
+            "noticing": noticing,
+        },
+        duties=tuple(duties),
+        renaming=renaming,
+        hl7=hl7,
     )

@@ -47,6 +47,7 @@ TAG_ANSWER: Final = "undisc/answer@1"
 TAG_RECEIPT: Final = "undisc/receipt@1"
 TAG_OFFER: Final = "undisc/offer@1"
 TAG_RECALL: Final = "undisc/recall@1"
+TAG_NOTICE: Final = "undisc/notice@1"
 
 _HEAD = b"\x82\x58\x40"
 _SIGNED_AT = len(_HEAD) + 64

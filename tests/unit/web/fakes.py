@@ -43,7 +43,7 @@ from undisc_protocol.errors import BadTicket, OutsideExtent
 from undisc_protocol.log import Actor, Event, Subject
 from undisc_protocol.pack import ObjectHeader
 from unit.web.archive_fakes import FakeArchiving, FakeDelivering, FakePulling
-from unit.web.fakes_department import FakeStaff, department_parts
+from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
@@ -452,11 +452,6 @@ class FakeStatus:
         return {"version": "0.1.0"}
 
 
-class FakeRecalling:
-    def answer(self, body):
-        return Reply(200, b"memory for " + body[:20])
-
-
 def admin_uses(**others) -> AdminUses:
     parts = {
         "status": FakeStatus(),
@@ -492,6 +487,7 @@ def public_uses(serving=None) -> PublicUses:
         receipts=serving,
         streams=serving,
         recalling=FakeRecalling(),
+        heeding=FakeHeeding(),
     )
 
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from undisc_node.services.department_rows import Order, OrderState, Report, ReportState
 from undisc_node.services.errors import NotFound
 from undisc_node.services.model import Patient
+from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.ordering import Refreshed
+from undisc_node.services.ports import Reply
 from undisc_node.services.queue_rows import Fact, QueueRow
 from undisc_node.services.queueing import Decision
 from undisc_node.services.report_facts import ReportFacts, ShownReport
@@ -128,9 +130,27 @@ class FakeReporting:
         return [SHOWN]
 
 
+class FakeNoticing:
+    def of_study(self, study):
+        return [
+            NoticeRow(b"n" * 16, b"p" * 32, study, "grown", NOW_MS, 2, NOW_MS, None, "unreachable")
+        ]
+
+
+class FakeRecalling:
+    def answer(self, body):
+        return Reply(200, b"memory for " + body[:20])
+
+
+class FakeHeeding:
+    def take(self, body):
+        return Reply(200, b"heard " + body[:20])
+
+
 def department_parts():
     return {
         "queueing": FakeQueueing(),
         "ordering": FakeOrdering(),
         "reporting": FakeReporting(),
+        "noticing": FakeNoticing(),
     }

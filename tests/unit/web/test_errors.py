@@ -60,9 +60,8 @@ def broken(tmp_path_factory):
 def request_for(route: Route):
     """A request that gets past reading, for any route."""
     path = route.path
-    for name in ("{study}", "{peer}", "{grant}", "{share}", "{fetch}"):
-        path = path.replace(name, "abcd")
     path = path.replace("{object}", fakes.OBJECT_ID.hex())
+    path = re.sub(r"\{\w+\}", "abcd", path)
     bodies = {
         "hold": {"reason": "why"},
         "withdraw": {"reason": "why"},
@@ -73,9 +72,17 @@ def request_for(route: Route):
         "shares": {"token": "AAAA"},
         "fetches": {"offer": "AAAA"},
     }
+    if route.path.startswith("/admin/v1/queue"):
+        bodies["resolve"] = {"decision": "keep"}
+    exact = {
+        "/admin/v1/staff": {"name": "ada", "role": "desk", "password": "a long password"},
+        "/admin/v1/staff/abcd/reset": {"password": "a long password"},
+        "/admin/v1/pacs": {"name": "archive", "dimse": "PACS@10.0.0.1:104"},
+        "/admin/v1/pulls/look": {"patient": "4711"},
+    }
     body = None
     if route.method == "POST":
-        body = bodies.get(path.rpartition("/")[2], {})
+        body = exact.get(path, bodies.get(path.rpartition("/")[2], {}))
     headers = {}
     if route.authority is Authority.TICKET:
         headers = {

@@ -1,0 +1,128 @@
+"""Taking notices about studies that were fetched from the sender (SPEC.md §6.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.errors import ServiceError
+from undisc_node.services.following import recognise
+from undisc_node.services.identity import OwnIdentity
+from undisc_node.services.model import Fetch, FetchState, Patient, Peer, PeerState
+from undisc_node.services.ports import Catalog, Clock, Records, Reply
+from undisc_protocol.answer import request_hash, sign_refusal
+from undisc_protocol.errors import Busy, RemoteProtocolError, UnknownRecipient
+from undisc_protocol.notice import Does, Notice, acknowledge_notice, read_notice
+from undisc_protocol.offer import read_accepted_offer
+
+
+class AsksAgain(Protocol):
+    """Asks a holder for what has been added to a study."""
+
+    def again(self, earlier: Fetch) -> Fetch:
+        """Fetch the difference with the capability of an earlier fetch."""
+
+
+class Heeding:
+    """Takes notices and answers what is done about them.
+
+    Args:
+        catalog: Rows.
+        fetching: Asks for the difference.
+        rename: Lets a changed identity wait for a person, within a change: records, local study,
+            identity, who says so; tells whether something waits now.
+        journal: The log.
+        refusals: Counts what is refused to strangers.
+        clock: Time.
+        own: Who we are.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        fetching: AsksAgain,
+        rename: Callable[[Records, bytes, Patient, str], bool],
+        journal: Journal,
+        refusals: Refusals,
+        clock: Clock,
+        own: OwnIdentity,
+    ) -> None:
+        self._catalog = catalog
+        self._fetching = fetching
+        self._rename = rename
+        self._journal = journal
+        self._refusals = refusals
+        self._clock = clock
+        self._own = own
+
+    def take(self, body: bytes) -> Reply:
+        """Take a sealed notice in; answer with signed bytes.
+
+        Args:
+            body: The HTTP body as received.
+        """
+        try:
+            return Reply(200, self._taken(body))
+        except RemoteProtocolError as problem:
+            return self._refusal(body, problem)
+        except ServiceError:
+            return self._refusal(body, Busy("the node cannot take notices at the moment"))
+
+    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
+        self._refusals.count(problem)
+        signed = sign_refusal(
+            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        )
+        return Reply(problem.status, signed)
+
+    def _now(self) -> int:
+        return self._clock.now_ms() // 1000
+
+    def _taken(self, body: bytes) -> bytes:
+        notice = read_notice(body, box=self._own.box, own=self._own.id, now=self._now())
+        peer = recognise(self._catalog, self._journal, self._clock, notice.sender)
+        if peer is None or peer.state is not PeerState.TRUSTED:
+            raise UnknownRecipient("the telling node is not a trusted peer")
+        earlier = self._fetched(peer, notice)
+        does = self._do(peer, notice, earlier) if earlier else Does.NOTHING
+        return acknowledge_notice(
+            self._own.key, notice, does, request=request_hash(body), at=self._now()
+        )
+
+    def _fetched(self, peer: Peer, notice: Notice) -> Fetch | None:
+        """Return the newest fetch that brought the study, if the study is still here."""
+        with self._catalog.look() as records:
+            for fetch in records.fetches.list():
+                if fetch.peer != peer.id or fetch.study is None:
+                    continue
+                if fetch.state is not FetchState.DONE:
+                    continue
+                offer = read_accepted_offer(fetch.offer)
+                if offer.capability.policy.study == notice.study:
+                    return fetch if records.studies.get(fetch.study) else None
+        return None
+
+    def _do(self, peer: Peer, notice: Notice, earlier: Fetch) -> Does:
+        does = Does.NOTHING
+        if notice.patient is None:
+            self._fetching.again(earlier)
+            does = Does.ASKS
+        with self._catalog.change(vital=True) as records:
+            study = earlier.study or b""
+            if notice.patient is not None and self._rename(
+                records, study, notice.patient, f"peer:{peer.name}"
+            ):
+                does = Does.DECIDES
+            row = records.studies.get(study)
+            if does is not Does.NOTHING:
+                self._journal.note(
+                    records,
+                    "notice.taken",
+                    who=auditing.other_node(peer),
+                    what=auditing.about_study(row) if row else (),
+                    detail={"kind": notice.kind.value, "does": does.value},
+                )
+        return does
