@@ -45,6 +45,7 @@ from undisc_protocol.pack import ObjectHeader
 from unit.web.archive_fakes import FakeArchiving, FakeDelivering, FakePulling
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
+from unit.web.fakes_status import FakeStatus
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 NOW = NOW_MS // 1000
@@ -445,11 +446,6 @@ class FakeAsking:
 
     def recall_all(self, actor):
         return [Recalled(PEER_ID, NOW_MS, 0, 3, 0, 0, f"unreachable: asked by {actor}")]
-
-
-class FakeStatus:
-    def status(self):
-        return {"version": "0.1.0"}
 
 
 def admin_uses(**others) -> AdminUses:
