@@ -118,6 +118,8 @@ def uses() -> Iterator[Use]:
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Call):
                     yield from _use(node, in_node=folder == _NODE)
+                if isinstance(node, ast.ClassDef) and folder != _NODE:
+                    yield from _class(node)
 
 
 def _use(call: ast.Call, *, in_node: bool) -> Iterator[Use]:
@@ -134,6 +136,15 @@ def _use(call: ast.Call, *, in_node: bool) -> Iterator[Use]:
         hint=_text(given["hint"]) if "hint" in given else "",
         status=status,
     )
+
+
+def _class(leaf: ast.ClassDef) -> Iterator[Use]:
+    """Yield an error that the command keeps in a code of its class."""
+    for line in leaf.body:
+        match line:
+            case ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str() as code)):
+                told = (ast.get_docstring(leaf) or "").partition("\n")[0].rstrip(".")
+                yield Use(code=code, message=told[:1].lower() + told[1:], hint="", status="")
 
 
 def _text(node: ast.expr) -> str:
