@@ -132,6 +132,18 @@ def test_an_erased_study_leaves_no_patient_in_a_delivery(held):
         assert records.deliveries.handed_over(delivery().id) == HandedOver()
 
 
+def test_a_study_on_its_way_into_an_archive_does_not_leave(held):
+    """Nobody has a permission for a fetched study, and it may wait long for a person."""
+    for state, leaves in (
+        (DeliveryState.ASKING, []),
+        (DeliveryState.WAITING, []),
+        (DeliveryState.DONE, [STUDY]),
+    ):
+        with held.change() as records:
+            records.deliveries.put(delivery(state=state, ended_ms=START_MS))
+            assert records.studies.without_permission(START_MS, limit=9) == leaves
+
+
 def test_fetched_studies_without_a_delivery_are_found(held):
     """Only those fetched since the archive was configured, and only when the fetch is done."""
     done = samples.fetch(state=FetchState.DONE, study=STUDY.id, ended_ms=START_MS)

@@ -125,6 +125,7 @@ class _Studies(Part):
 
     def without_permission(self, quiet_since_ms: int, *, limit: int) -> Sequence[Study]:
         due = {one.study for one in self._now.fetches.values() if one.receipt_due}
+        due |= {one.study for one in self._now.deliveries.values() if one.state.goes_on}
         found = [
             one
             for one in self._now.studies.values()

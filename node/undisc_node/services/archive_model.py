@@ -29,6 +29,11 @@ class DeliveryState(StrEnum):
     FAILED = "failed"  # the archive refused; nothing goes on by itself
     CANCELLED = "cancelled"
 
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether something is still to happen."""
+        return self in (DeliveryState.ASKING, DeliveryState.WAITING)
+
 
 @dataclass(frozen=True, slots=True)
 class Pacs:

@@ -144,7 +144,7 @@ class Delivering:
             delivery = records.deliveries.get(delivery_id)
             if delivery is None:
                 raise NotFound("no such delivery")
-            if delivery.state not in (DeliveryState.ASKING, DeliveryState.WAITING):
+            if not delivery.state.goes_on:
                 raise Conflict(f"the delivery is {delivery.state}", code="delivery_ended")
             cancelled = self._cancelled(records, delivery, actor)
             self._world.queueing.settle(records, KIND, delivery.id.hex(), "cancelled")

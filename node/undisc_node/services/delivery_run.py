@@ -8,7 +8,7 @@ is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import Final
@@ -100,14 +100,29 @@ class DeliveryWorld:
             contents = self.contents.of(records, study.id)
         outside = identities(self.packs, self.reader, contents) or (study.patient,)
         archive = self.archives.open(pacs)
-        if number:
-            typed = Patient(id=number, issuer=pacs.issuer)
-            known = _of_issuer(archive.patients(typed, limit=_CANDIDATES), pacs)
-            return match_number(outside, typed, known)
-        like = Patient(name=outside[0].name, birth_date=outside[0].birth_date)
-        if like == NOBODY:
-            return match(outside, ())
-        return match(outside, _of_issuer(archive.patients(like, limit=_CANDIDATES), pacs))
+        typed = Patient(id=number, issuer=pacs.issuer)
+        like = typed if number else Patient(outside[0].name, birth_date=outside[0].birth_date)
+        known: dict[str, Patient] = {}
+        if like != NOBODY:
+            found = (*archive.patients(like, limit=_CANDIDATES), *self._listed(like))
+            for one in _of_issuer(found, pacs):
+                known.setdefault(one.id, one)
+        patients = tuple(known.values())
+        return match_number(outside, typed, patients) if number else match(outside, patients)
+
+    def _listed(self, like: Patient) -> list[Patient]:
+        """Return patients of the day list: somebody who comes for the first time is only there."""
+        family = like.name.partition("^")[0].partition("=")[0].strip()
+        with self.catalog.look() as records:
+            if like.id:
+                orders = records.orders.of_patient(like.id)
+            else:
+                orders = records.orders.list(text=family) if family else ()
+        return [
+            one.patient
+            for one in orders
+            if one.patient.id and like.birth_date in ("", one.patient.birth_date)
+        ]
 
     def note(self, records: Records, kind: str, delivery: Delivery, who: Actor) -> None:
         """Write an event about a delivery."""
@@ -121,7 +136,7 @@ class DeliveryWorld:
         )
 
 
-def _of_issuer(known: Sequence[Patient], pacs: Pacs) -> list[Patient]:
+def _of_issuer(known: Iterable[Patient], pacs: Pacs) -> list[Patient]:
     """Drop patients of another issuer than the archive's own, and name it where it is not said."""
     return [
         replace(one, issuer=one.issuer or pacs.issuer)

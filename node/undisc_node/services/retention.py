@@ -113,4 +113,5 @@ def _is_due(records: Records, study: Study, quiet_since: int) -> bool:
         and not study.waiting
         and records.studies.quiet_since(study.id) <= quiet_since
         and not any(fetch.receipt_due for fetch in records.fetches.list(study=study.id))
+        and not any(one.state.goes_on for one in records.deliveries.list(study=study.id))
     )

@@ -178,6 +178,8 @@ class StudyTable:
                 " AND NOT EXISTS (SELECT 1 FROM grants WHERE study = studies.id"
                 " AND min(expires * 1000, coalesce(revoked_ms, expires * 1000)) > ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM fetches WHERE study = studies.id AND receipt_due)"
+                " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE study = studies.id"
+                " AND state IN ('asking', 'waiting'))"
                 " ORDER BY arrived_ms, rowid LIMIT ?2"
             ),
             (quiet_since_ms, limit),

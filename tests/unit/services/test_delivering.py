@@ -14,6 +14,7 @@ from undisc_node.services.archive_model import DeliveryState
 from undisc_node.services.archiving import Archiving, PacsWish
 from undisc_node.services.delivering import Delivering
 from undisc_node.services.delivery_run import KIND, PAUSES_MS, DeliveryWorld
+from undisc_node.services.department_rows import Order, OrderState
 from undisc_node.services.errors import Conflict, NotFound, Unavailable
 from undisc_node.services.model import Patient
 from undisc_node.services.queueing import Queueing
@@ -207,6 +208,35 @@ def test_nobody_certain_becomes_a_question_that_a_person_answers(scene):
     assert scene.row.state is DeliveryState.DONE
     assert scene.row.patient.id == "L-2"
     assert scene.queueing.list() == []
+
+
+def test_somebody_who_is_only_on_the_day_list_is_found_there(scene):
+    """A first visit: the RIS knows the patient, the archive has no image yet."""
+    scene.archive.known = []
+    new = Patient("Doe^Jane", "L-77", "", "19700102", "F")
+    order = Order(
+        id=bytes(32),
+        accession="A-7",
+        patient=new,
+        scheduled="20261124101500",
+        modality="CT",
+        description="CT head",
+        requested_by="",
+        referring="",
+        study_uid="",
+        source="worklist",
+        state=OrderState.SCHEDULED,
+        seen_ms=scene.practice.clock.now_ms(),
+    )
+    with scene.practice.catalog.change() as records:
+        records.orders.put(order)
+    study = scene.fetch(instance(1))
+
+    _, by_number = scene.delivering.look(study, "", "L-77")
+    scene.round()
+
+    assert by_number.certain
+    assert (scene.row.state, scene.row.patient) == (DeliveryState.DONE, new)
 
 
 def test_a_person_may_leave_it_out_of_the_archive(scene):

@@ -91,7 +91,8 @@ class StudyRecords(Protocol):
     def without_permission(self, quiet_since_ms: int, *, limit: int) -> Sequence[Study]:
         """List studies that may leave, oldest arrival first.
 
-        Settled, neither held nor kept, nothing waiting, no receipt due, and since that moment no
+        Settled, neither held nor kept, nothing waiting, no receipt due, on its way into no archive,
+        and since that moment no
         arrival and no grant that could be used.
         """
 
