@@ -22,6 +22,8 @@ STORED: Final = ("stored", "duplicate", "superseded")
 WAITING: Final = "waiting"
 SKIPPED: Final = "skipped"
 FAILED: Final = "failed"
+ORDER: Final = (*STORED, WAITING, SKIPPED, FAILED)
+"""In which what became of files is told."""
 
 NOT_IMAGES: Final = frozenset(
     {
@@ -94,7 +96,7 @@ class Brought:
         """Say in one line what it is and what became of it."""
         what = (self.description, "/".join(sorted(self.modalities - {""})), day(self.date))
         told = ", ".join(filter(None, what))
-        counted = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
+        counted = ", ".join(f"{self.statuses[one]:,} {one}" for one in ORDER if self.statuses[one])
         return f"study {short(self.id)}{told and f' ({told})'}: {counted}"
 
     def raw(self) -> dict[str, object]:

@@ -422,7 +422,6 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
         case ["POST", "log", "verify"]:
             size, root = STATUS["log"]["size"], STATUS["log"]["root"]
             return {"size": size, "root": root, "origin": "bb" * 16, "erased": 0, "ok": True}
-    return None
     return fake_media.usual(asked.method, parts, asked.body) or fake_archives.usual(method, parts)
 
 

@@ -190,8 +190,9 @@ def _begin(session: Session, named: Named, directories: Iterable[Directory]) -> 
 
 def _summarize(story: _Story) -> None:
     tally = story.tally
-    order = ("stored", "duplicate", "superseded", "waiting", "skipped", "failed")
-    counted = [f"{tally.statuses[one]:,} {one}" for one in order if tally.statuses.get(one)]
+    from undisc_admin.importing import ORDER  # noqa: PLC0415 - loads threads
+
+    counted = [f"{tally.statuses[one]:,} {one}" for one in ORDER if tally.statuses.get(one)]
     if counted:
         click.echo(", ".join(counted) + (f" ({size(tally.size)})" if tally.size else ""))
     for code, count in sorted(tally.codes.items()):
