@@ -231,3 +231,72 @@ def test_discarding_removes_a_pack_once(packs):
 def test_there_is_room(packs):
     """Free space is told in bytes."""
     assert packs.free_bytes() > 2**20
+
+
+# --- Instances that arrive piece by piece ---------------------------------------------------------
+
+
+def spooled(packs, plain, *, piece=100_000, grow=lambda _: None):
+    """Write an instance in pieces, sealing when there is no room."""
+    spool = packs.spool(grow)
+    view = memoryview(plain)
+    while view:
+        used = spool.write(view[:piece])
+        view = view[used:]
+        if not used:
+            spool.seal()
+    spool.finish()
+    return spool
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("piece", [65_537, 2**21])
+def test_an_instance_that_arrives_piece_by_piece_comes_back_byte_for_byte(packs, size, piece):
+    spool = spooled(packs, content(size), piece=piece)
+    draft = samples.draft(content(size))
+    assert (spool.size, spool.hash) == (size, draft.hash)
+    with spool.open() as stream:
+        assert stream.read() == content(size)
+        stream.seek(size // 2)
+        assert stream.read(9) == content(size)[size // 2 :][:9]
+        stream.seek(0)
+        assert stream.read(9) == content(size)[:9]
+    before = samples.draft(content(10), 2)
+    pack, stored = packs.append(
+        packs.create(samples.study_header()), [before, replace(draft, source=spool)]
+    )
+    spool.close()
+    spool.close()
+    assert packs.objects(pack) == stored
+    assert b"".join(packs.read(pack, stored[1])) == content(size)
+    assert b"".join(packs.read(pack, stored[0])) == content(10)
+
+
+def test_an_instance_that_arrived_may_be_tried_again(packs):
+    """A commit that failed cuts its bytes off; the next one writes them again."""
+    plain = content(limits.CHUNK + 7)
+    spool = spooled(packs, plain)
+    draft = replace(samples.draft(plain), source=spool)
+    pack = packs.create(samples.study_header())
+    packs.append(pack, [draft])
+    again, stored = packs.append(pack, [samples.draft(content(10), 2), draft])
+    spool.close()
+    assert b"".join(packs.read(again, stored[1])) == plain
+
+
+def test_an_instance_that_is_not_what_its_hash_says_is_refused(packs):
+    spool = spooled(packs, content(100))
+    pack = packs.create(samples.study_header())
+    with pytest.raises(Conflict):
+        packs.append(pack, [replace(samples.draft(content(99)), source=spool)])
+    spool.close()
+
+
+def test_what_may_not_grow_on_the_disk_does_not(packs):
+    """An endless instance stops at the reserve of the disk, not at its end."""
+
+    def grow(_size):
+        raise Damaged("no further")
+
+    with pytest.raises(Damaged, match="no further"):
+        spooled(packs, content(limits.CHUNK + 1), grow=grow)

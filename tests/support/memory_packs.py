@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -111,6 +112,10 @@ class MemoryPacks:
         self._extend(file, _HEADER)
         return replace(pack, length=len(file.content), index_at=pack.length)
 
+    def spool(self, grow: Callable[[int], None]) -> MemorySpool:
+        """Begin an instance that arrives piece by piece."""
+        return MemorySpool(grow)
+
     def open_file(self, pack: bytes) -> BinaryIO:
         """Open a pack for serving its ciphertext."""
         return io.BytesIO(bytes(self._file(pack).content))
@@ -212,6 +217,43 @@ class MemoryPacks:
     def _check_length(self, pack: Pack) -> None:
         if len(self._file(pack.id).content) < pack.length:
             raise Damaged("the pack is shorter than what was committed")
+
+
+class MemorySpool:
+    """An instance that arrives piece by piece; implements `ports.Spool`."""
+
+    def __init__(self, grow: Callable[[int], None] = lambda _: None) -> None:
+        self._content = bytearray()
+        self._chunks = 0
+        self._grow = grow
+        self.hash = b""
+        self.is_closed = False
+
+    @property
+    def size(self) -> int:
+        return len(self._content)
+
+    def write(self, data: memoryview) -> int:
+        part = data[: (self._chunks + 1) * limits.CHUNK - len(self._content)]
+        self._content += part
+        return len(part)
+
+    def seal(self) -> None:
+        if len(self._content) == (self._chunks + 1) * limits.CHUNK:
+            self._grow(limits.CHUNK + limits.TAG)
+            self._chunks += 1
+
+    def finish(self) -> None:
+        hasher = ObjectHash()
+        hasher.update(self._content)
+        self.hash = hasher.digest()
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        yield io.BytesIO(self._content)
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class MemoryIncoming:

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Final, Protocol
 
 from undisc_node.services.errors import ServiceError
-from undisc_node.services.ports import Source
+from undisc_node.services.ports import Source, Spool
 from undisc_node.services.receiving import StoreOutcome
 
 BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -113,7 +113,10 @@ class Meters:
 class _Stores(Protocol):
     """Takes instances in, as `Receiving` does."""
 
-    def store(self, source: Source, sender: str) -> StoreOutcome:
+    def begin(self) -> Spool:
+        """Begin an instance that arrives piece by piece."""
+
+    def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
         """Store one instance; durable on return."""
 
 
@@ -133,11 +136,15 @@ class MeteredReceiving:
         self._meters = meters
         self._elapsed = elapsed
 
-    def store(self, source: Source, sender: str) -> StoreOutcome:
+    def begin(self) -> Spool:
+        """Begin an instance that arrives piece by piece; raises as the one who stores does."""
+        return self._receiving.begin()
+
+    def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
         """Store one instance, and count it; raises as the one who stores does."""
         began, way = self._elapsed(), way_of(sender)
         try:
-            outcome = self._receiving.store(source, sender)
+            outcome = self._receiving.store(source, sender, digest)
         except ServiceError as problem:
             self._meters.refused(way, problem.reason)
             raise

@@ -39,6 +39,7 @@ from undisc_node.services.ports import (
     Packs,
     Records,
     Source,
+    Spool,
     Stored,
 )
 from undisc_node.services.room import Room
@@ -103,12 +104,22 @@ class Receiving:
         self._room = room
         self._commits: GroupCommit[Arrival, StoreOutcome] = GroupCommit(self._commit)
 
-    def store(self, source: Source, sender: str) -> StoreOutcome:
+    def begin(self) -> Spool:
+        """Begin an instance that arrives piece by piece; store it when finished, then close it.
+
+        Raises:
+            Unavailable: The disk is at its reserve.
+        """
+        self._room.see()
+        return self._packs.spool(self._room.see)
+
+    def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
         """Store one instance; durable on return.
 
         Args:
             source: A complete Part 10 file (PS3.10), kept byte for byte.
             sender: `dicom:<name>` or `import`.
+            digest: BLAKE3 of its bytes, where it is known already.
 
         Raises:
             Invalid: Not a DICOM object that can be stored.
@@ -117,8 +128,9 @@ class Receiving:
             Unavailable: The disk is at its reserve.
         """
         facts = self._reader.facts(source)
-        with source.open() as stream:
-            digest = hash_object(stream)
+        if not digest:
+            with source.open() as stream:
+                digest = hash_object(stream)
         self._room.take(sender, source.size)
         return self._commits.submit(Arrival(source, facts, digest, sender, self._clock.now_ms()))
 

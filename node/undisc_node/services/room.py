@@ -74,6 +74,19 @@ class Room:
         """Tell whether anything may be written at all."""
         return self._packs.free_bytes() >= self._reserve
 
+    def see(self, size: int = 0) -> None:
+        """See that the disk has room for so many bytes.
+
+        Raises:
+            Unavailable: The disk is at its reserve.
+        """
+        if self._packs.free_bytes() - size < self._reserve:
+            raise Unavailable(
+                "the disk is nearly full, so nothing more is stored",
+                code="disk_reserve",
+                hint="free some space, or move the node's home to a larger disk",
+            )
+
     def take(self, brought_by: str, size: int) -> None:
         """See that something may come in, and count it against who brings it.
 
@@ -85,12 +98,7 @@ class Room:
             Unavailable: The disk is at its reserve.
             DiskFull: Whoever brings it holds all that it may.
         """
-        if self._packs.free_bytes() - size < self._reserve:
-            raise Unavailable(
-                "the disk is nearly full, so nothing more is stored",
-                code="disk_reserve",
-                hint="free some space, or move the node's home to a larger disk",
-            )
+        self.see(size)
         quota = self._quotas.of(brought_by)
         if not quota:
             return

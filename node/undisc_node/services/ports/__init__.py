@@ -84,6 +84,9 @@ from undisc_node.services.ports.packs import (
     Source as Source,
 )
 from undisc_node.services.ports.packs import (
+    Spool as Spool,
+)
+from undisc_node.services.ports.packs import (
     Stored as Stored,
 )
 from undisc_node.services.ports.records import (

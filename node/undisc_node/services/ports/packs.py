@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -20,6 +20,31 @@ class Source(Protocol):
 
     def open(self) -> AbstractContextManager[BinaryIO]:
         """Open for reading from the first byte."""
+
+
+class Spool(Source, Protocol):
+    """An instance that is sealed while it arrives, and can be stored once it is finished."""
+
+    @property
+    def hash(self) -> bytes:
+        """BLAKE3 of its bytes, 32 bytes; empty before `finish`."""
+
+    def write(self, data: memoryview, /) -> int:
+        """Take as many bytes as fit before `seal` must be called; return how many. Never waits."""
+
+    def seal(self) -> None:
+        """Make room for more, if there is none.
+
+        Raises:
+            DiskFull: No room.
+            Unavailable: The disk failed.
+        """
+
+    def finish(self) -> None:
+        """End it: what was written is the whole instance."""
+
+    def close(self) -> None:
+        """Give back what it holds, stored or not. Doing it again changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +200,13 @@ class Packs(Protocol):
 
     def seal_index(self, pack: Pack) -> Pack:
         """Write the index of all objects at the end; durable on return."""
+
+    def spool(self, grow: Callable[[int], None]) -> Spool:
+        """Begin an instance that is sealed while it arrives; it may become a draft's source.
+
+        Args:
+            grow: Called with a number of bytes before that many are put on the disk; may refuse.
+        """
 
     def open_file(self, pack: bytes) -> BinaryIO:
         """Open a pack file for serving its ciphertext."""

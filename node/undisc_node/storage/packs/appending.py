@@ -11,6 +11,7 @@ from undisc_node.storage.faults import disk_faults
 from undisc_node.storage.packs.buffers import ChunkBuffers
 from undisc_node.storage.packs.chunking import cipher_of
 from undisc_node.storage.packs.files import write_at
+from undisc_node.storage.packs.spooling import SpooledObject
 from undisc_node.storage.packs.write_behind import WriteBehind
 from undisc_protocol import keys, limits
 from undisc_protocol.errors import LocalProtocolError
@@ -82,6 +83,13 @@ class Appender:
         header = self._header(draft)
         frame = self.frame(FrameKind.OBJECT, _encoded(header))
         entry = IndexEntry(position, position + len(frame), header)
+        if isinstance(draft.source, SpooledObject):
+            if draft.source.hash != draft.hash:
+                raise _changed()
+            with disk_faults(self._path):
+                draft.source.put(self._descriptor, frame, position)
+                self._behind.wrote(self._descriptor, position, len(frame) + header.stored)
+            return entry
         try:
             with draft.source.open() as stream:
                 self._chunks(cast("_Readable", stream), entry, frame)
@@ -114,9 +122,10 @@ class Appender:
             raise _changed()
 
     def _header(self, draft: Draft) -> ObjectHeader:
+        sealed = draft.source if isinstance(draft.source, SpooledObject) else None
         return ObjectHeader(
-            id=self._entropy.random(ID),
-            key=self._entropy.random(keys.KEY_SIZE),
+            id=sealed.id if sealed else self._entropy.random(ID),
+            key=sealed.key if sealed else self._entropy.random(keys.KEY_SIZE),
             codec=CODEC_RAW,
             size=draft.source.size,
             hash=draft.hash,

@@ -30,6 +30,7 @@ from undisc_node.storage.packs.entries import Entries, EntryCache
 from undisc_node.storage.packs.files import PackFiles, open_stream, opened, write_at
 from undisc_node.storage.packs.incoming import StagedPack
 from undisc_node.storage.packs.layout import PackLayout, check_length, damage
+from undisc_node.storage.packs.spooling import SpooledObject
 from undisc_protocol import keys
 from undisc_protocol.errors import LocalProtocolError
 from undisc_protocol.pack import (
@@ -186,6 +187,10 @@ class PackStore:
         sealed = replace(pack, length=pack.length + len(frame), index_at=pack.length)
         self._cache.put(pack.id, sealed.length, entries)
         return sealed
+
+    def spool(self, grow: Callable[[int], None]) -> SpooledObject:
+        """Begin an instance that is sealed while it arrives; close it in any case."""
+        return SpooledObject(self._files.staging, entropy=self._entropy, pool=self._pool, grow=grow)
 
     def open_file(self, pack: bytes) -> BinaryIO:
         """Open a pack file for serving its ciphertext."""
