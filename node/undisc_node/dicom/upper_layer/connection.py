@@ -168,6 +168,16 @@ class Connection:
                 return AssociationAborted()
         return NEED_DATA
 
+    def hold(self) -> None:
+        """Keep what was not looked at, because the buffer it came in is used for something else."""
+        if self._received:
+            self._received = memoryview(bytes(self._received))
+
+    def violate(self, violation: RemoteViolation) -> None:
+        """Learn that what arrived breaks the protocol above this one; again changes nothing."""
+        if self._state not in _ENDS:
+            self._abort_for(violation)
+
     def time_out(self) -> None:
         """Learn that the ARTIM timer has expired; the connection is over then."""
         self._step(Happening.TIMED_OUT)

@@ -1,0 +1,86 @@
+"""What is agreed upon when somebody wants an association (PS3.8 §9.3.3, PS3.7 §D.3).
+
+Every storage class is taken, also retired and private ones, in whatever transfer syntax the sender
+named first: the node keeps bytes as they come. What the standard registers for other services and
+the node does not do is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from undisc_node.dicom.part10 import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from undisc_node.dicom.part10 import IMPLEMENTATION_CLASS as CLASS_UID
+from undisc_node.dicom.upper_layer.pdu import (
+    AssociateAccept,
+    AssociateRequest,
+    ContextAnswer,
+    ContextResult,
+    ProposedContext,
+)
+from undisc_node.dicom.upper_layer.user_information import UserInformation
+
+VERSION_NAME: Final = "UNDISC"
+VERIFICATION: Final = "1.2.840.10008.1.1"
+
+_REGISTERED: Final = "1.2.840.10008."  # everything that DICOM itself has named (PS3.6 §A)
+_STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
+# Storage classes that are named outside the branch of storage classes (PS3.4 §B.5, §GG).
+_ALSO_STORAGE: Final = frozenset(
+    (
+        "1.2.840.10008.5.1.1.27",  # Stored Print
+        "1.2.840.10008.5.1.1.29",  # Hardcopy Grayscale Image
+        "1.2.840.10008.5.1.1.30",  # Hardcopy Color Image
+        "1.2.840.10008.5.1.4.34.1",  # RT Beams Delivery Instruction - Trial
+        "1.2.840.10008.5.1.4.34.7",  # RT Beams Delivery Instruction
+        "1.2.840.10008.5.1.4.34.10",  # RT Brachy Application Setup Delivery Instruction
+        "1.2.840.10008.5.1.4.38.1",  # Hanging Protocol
+        "1.2.840.10008.5.1.4.39.1",  # Color Palette
+        "1.2.840.10008.5.1.4.43.1",  # Generic Implant Template
+        "1.2.840.10008.5.1.4.44.1",  # Implant Assembly Template
+        "1.2.840.10008.5.1.4.45.1",  # Implant Template Group
+    )
+)
+_NOT_STORAGE: Final = frozenset(  # queries that are named within it
+    f"{_STORAGE}{branch}"
+    for branch in ("200.4", "200.5", "200.6", "201.2", "201.3", "201.4", "201.5", "201.6")
+)
+_PLAIN_SYNTAXES: Final = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG))
+
+
+def is_storage(sop_class: str) -> bool:
+    """Tell whether instances of a class can be stored; whatever DICOM has not named can be."""
+    if not sop_class.startswith(_REGISTERED) or sop_class in _ALSO_STORAGE:
+        return True
+    return sop_class.startswith(_STORAGE) and sop_class not in _NOT_STORAGE
+
+
+def answer(request: AssociateRequest, *, max_length: int) -> AssociateAccept:
+    """Answer a request for an association.
+
+    Operations are not asynchronous and roles are as they are by default, so neither is answered:
+    that is how one declines (PS3.7 §D.3.3.3, §D.3.3.4).
+
+    Args:
+        request: What is asked for.
+        max_length: Bytes of the largest P-DATA-TF PDU that we take.
+    """
+    return AssociateAccept(
+        called=request.called,
+        calling=request.calling,
+        contexts=tuple(_result(context) for context in request.contexts),
+        user=UserInformation(max_length, CLASS_UID, VERSION_NAME),
+    )
+
+
+def _result(context: ProposedContext) -> ContextResult:
+    """Decide about one context."""
+    first = context.transfer_syntaxes[0]
+    if context.abstract_syntax == VERIFICATION:
+        plain = [uid for uid in context.transfer_syntaxes if uid in _PLAIN_SYNTAXES]
+        if plain:
+            return ContextResult(context.id, ContextAnswer.ACCEPTED, plain[0])
+        return ContextResult(context.id, ContextAnswer.TRANSFER_SYNTAXES, first)
+    if is_storage(context.abstract_syntax):
+        return ContextResult(context.id, ContextAnswer.ACCEPTED, first)
+    return ContextResult(context.id, ContextAnswer.ABSTRACT_SYNTAX, first)
