@@ -5,18 +5,39 @@ from __future__ import annotations
 import struct
 from functools import partial
 
-from pynetdicom import build_context
-from pynetdicom.pdu import A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import A_ASSOCIATE
-
 from fuzz.seeds import samples
 from fuzz.target import Target
 from support.parties import label
-from undisc_node.dicom import association as association  # noqa: PLC0414 - silences the libraries
 from undisc_node.dicom import part10, text
-from undisc_node.dicom.guard import Admission, Bounds, Gate, Violation
+from undisc_node.dicom.dimse import negotiation
+from undisc_node.dicom.dimse.commands import (
+    Command,
+    Counts,
+    Request,
+    decode_command,
+    encode_command,
+)
+from undisc_node.dicom.dimse.messages import CommandReceived, Messages
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.sources import BytesSource
+from undisc_node.dicom.upper_layer import (
+    NEED_DATA,
+    AssociationRequested,
+    Connection,
+    DataReceived,
+    PduBounds,
+    ReleaseRequested,
+    RemoteViolation,
+    Side,
+    pdu,
+)
+from undisc_node.dicom.upper_layer.user_information import (
+    CommonExtended,
+    Extended,
+    Identity,
+    Role,
+    UserInformation,
+)
 from undisc_node.services.errors import Invalid
 from undisc_protocol.pack import ObjectHeader, StudyHeader
 
@@ -49,7 +70,7 @@ _TERMS = (
     b"\\ISO 2022 IR 149", b"\\ISO 2022 IR 58", b"ISO 2022 IR 13\\ISO 2022 IR 87", b"ISO_IR 166",
     b"ISO 2022 IR 100\\ISO 2022 IR 144", b"\\ISO 2022 IR 159",
 )  # fmt: skip
-_BOUNDS = Bounds(associate_pdu=512, data_pdu=512, command=256, data_set=1_024, memory=2_048)
+_BOUNDS = PduBounds(associate=1_024, data=512)
 
 
 def known(refusal):
@@ -127,58 +148,44 @@ def _text(data):
     assert uid is None or text.is_uid(uid)
 
 
-class _Connection:
-    """A connection that brings these bytes, a few at a time."""
-
-    def __init__(self, data, most):
-        self._data = data
-        self._most = most
-
-    def settimeout(self, seconds):
-        assert seconds > 0
-
-    def setsockopt(self, *_):
-        pass
-
-    def recv_into(self, buffer):
-        count = min(len(buffer), len(self._data), self._most)
-        buffer[:count] = self._data[:count]
-        self._data = self._data[count:]
-        return count
-
-
-def _shown_fragments(pdu):
-    """Take apart what the library would get; fails if it is not whole."""
-    at = 6
-    while at < len(pdu):
-        length, _, control = struct.unpack_from(">LBB", pdu, at)
-        yield control, pdu[at + 6 : at + 4 + length]
-        at += 4 + length
-    assert at == len(pdu)
+def _read_stream(data, portion):
+    """Read a stream as the port does; return what it was told and what it would send."""
+    connection, messages, told = Connection(Side.ACCEPTOR, _BOUNDS), Messages(), []
+    sent, kept = b"", b""
+    refusal = None
+    try:
+        for start in range(0, len(data), portion):
+            connection.receive_data(data[start : start + portion])
+            while (event := connection.next_event()) is not NEED_DATA:
+                if isinstance(event, AssociationRequested):
+                    connection.accept(negotiation.answer(event.request, max_length=512))
+                elif isinstance(event, ReleaseRequested):
+                    connection.confirm_release()
+                elif isinstance(event, DataReceived):
+                    received = messages.take(event)
+                    if isinstance(received, CommandReceived):
+                        told.append(received)
+                    elif received is not None:
+                        kept += bytes(received.data)
+                        if received.is_last:
+                            told.append(kept)
+                            kept = b""
+                    continue
+                told.append(event)
+    except RemoteViolation as violation:
+        connection.violate(violation)
+        refusal = violation
+    sent = b"".join(bytes(part) for part in connection.data_to_send())
+    return told, sent, refusal
 
 
 def _pdus(data):
-    """Whatever comes, the library sees whole PDUs without data sets, and memory is given back."""
-    admission = Admission(_BOUNDS)
-    gate = Gate(_Connection(data, 1 + len(data) % 97), bounds=_BOUNDS, admission=admission,
-                monotonic=lambda: 0.0)  # fmt: skip
-    held = 0
-    try:
-        while pdu := gate.read():
-            assert len(pdu) == 6 + int.from_bytes(pdu[2:6], "big")
-            if pdu[0] != 4:
-                continue
-            fragments = list(_shown_fragments(pdu))
-            for control, fragment in fragments:
-                assert control & 1 or (control & 2 and fragment == b"\0\0")
-            if any(control & 3 == 2 for control, _ in fragments):
-                held = len(gate.take_data_set())
-                assert held <= _BOUNDS.data_set
-                gate.message_done()
-                assert admission._memory == 0
-    finally:
-        gate.message_done()
-        assert admission._memory == 0
+    """However it is cut, a stream means the same, and only our own refusals come of it."""
+    whole, pieces = _read_stream(data, len(data) or 1), _read_stream(data, 1 + len(data) % 97)
+    assert whole[:2] == pieces[:2]
+    assert str(whole[2]) == str(pieces[2])
+    if whole[2] is not None:
+        raise whole[2]
 
 
 def _pdu(kind, body):
@@ -189,35 +196,55 @@ def _value(control, body):
     return struct.pack(">LBB", 2 + len(body), 1, control) + body
 
 
+def _request():
+    contexts = [
+        pdu.ProposedContext(1, "1.2.840.10008.5.1.4.1.1.2", ("1.2.840.10008.1.2",)),
+        pdu.ProposedContext(3, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",)),
+    ]
+    user = UserInformation(
+        max_length=16_384,
+        class_uid="2.25.1",
+        version_name="X",
+        operations=(1, 1),
+        roles=(Role("1.2", user=True, provider=False),),
+        extended=(Extended("1.2", b"x"),),
+        common_extended=(CommonExtended("1.2", "1.3", ("1.4",)),),
+        identity=Identity(2, answer_wanted=True, primary=b"name", secondary=b"word"),
+    )
+    return pdu.encode_request(pdu.AssociateRequest("UNDISC", "CT1", tuple(contexts), user))
+
+
 def _pdu_streams():
-    associate = _pdu(1, bytes(68))
-    yield associate + _pdu(4, _value(3, b"command") + _value(2, b"data")) + _pdu(5, bytes(4))
+    associate = _request()
+    store = encode_command(Command(Request.STORE, 1, sop_class="1.2", instance="1.3",
+                                   has_data_set=True))  # fmt: skip
+    echo = encode_command(Command(Request.ECHO, 2))
+    yield associate + _pdu(4, _value(3, store) + _value(2, b"data")) + _pdu(5, bytes(4))
     yield (
         associate
-        + _pdu(4, _value(1, b"com") + _value(3, b"mand"))
+        + _pdu(4, _value(1, store[:9]) + _value(3, store[9:]))
         + _pdu(4, _value(0, bytes(100)))
-        + _pdu(4, _value(2, bytes(100)))
+        + _pdu(4, _value(2, bytes(100)) + _value(3, echo))
     )
     yield associate + _pdu(7, bytes(4))
 
 
 def _associate(data):
-    """The library may fail on what the guard lets through, but not slowly."""
-    A_ASSOCIATE_RQ().decode(data)
+    """What is accepted encodes again to what decodes to the same."""
+    request = pdu.decode_request(memoryview(data))
+    assert pdu.decode_request(memoryview(pdu.encode_request(request))[6:]) == request
+    answered = negotiation.answer(request, max_length=512)
+    read = pdu.decode_accept(memoryview(pdu.encode_accept(answered))[6:])
+    assert len(read.contexts) == len(request.contexts)
 
 
-def _associates():
-    primitive = A_ASSOCIATE()
-    primitive.application_context_name = "1.2.840.10008.3.1.1.1"
-    primitive.calling_ae_title, primitive.called_ae_title = "CT1", "UNDISC"
-    contexts = [build_context("1.2.840.10008.5.1.4.1.1.2"), build_context("1.2.840.10008.1.1")]
-    for number, context in enumerate(contexts):
-        context.context_id = 2 * number + 1
-    primitive.presentation_context_definition_list = contexts
-    primitive.user_information = []
-    request = A_ASSOCIATE_RQ()
-    request.from_primitive(primitive)
-    yield request.encode()
+def _command(data):
+    """What is accepted encodes again to what decodes to the same."""
+    command = decode_command(data)
+    again = decode_command(encode_command(command))
+    if command.field in {one | kind for one in Request for kind in (0, 0x8000)}:
+        assert (again.field, again.has_data_set) == (command.field, command.has_data_set)
+    encode_command(command.answer(0x0110, "no"))
 
 
 TARGETS = [
@@ -237,6 +264,14 @@ TARGETS = [
         longest=512,
         words=WORDS,
     ),
-    Target("dicom-pdus", _pdus, _pdu_streams, (Violation,), longest=4_096),
-    Target("dicom-associate", _associate, _associates, (Exception,), longest=65_536),
+    Target("dicom-pdus", _pdus, _pdu_streams, (RemoteViolation,), longest=4_096),
+    Target("dicom-associate", _associate, lambda: [_request()[6:]], (RemoteViolation,)),
+    Target(
+        "dicom-command",
+        _command,
+        lambda: [encode_command(Command(Request.STORE, 1, sop_class="1.2", has_data_set=True)),
+                 encode_command(Command(Request.MOVE, 1).answer(0, counts=Counts(1, 2, 3, 4)))],
+        (RemoteViolation,),
+        longest=512,
+    ),
 ]  # fmt: skip

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
+from pynetdicom import AE, build_role
+from pynetdicom.sop_class import StorageCommitmentPushModel
 
 from support.dcmtk import dcmtk
 from support.dicom_files import IMPLICIT, SC, data_set, storable_files
@@ -18,8 +21,9 @@ from support.dicom_port import (
     CONTEXTS,
     LOCAL,
     PATIENT,
+    Calling,
     Received,
-    is_closed,
+    drained,
     running,
 )
 from support.raw_sender import RawSender, pdu
@@ -199,7 +203,7 @@ def test_success_is_said_only_after_the_object_is_stored():
     """The sender deletes its copy when it hears success."""
     may_return = threading.Event()
     with (
-        running(lambda _source, _sender: may_return.wait(10)) as port,
+        running(Calling(lambda _source, _sender: may_return.wait(10))) as port,
         RawSender(port.address, CONTEXTS, timeout=0.3) as sender,
     ):
         with pytest.raises(TimeoutError):
@@ -214,7 +218,7 @@ def test_nothing_of_a_patient_is_logged(port, caplog):
         sender.store(1, SC, "1.2.3.4", data_set(name=PATIENT, patient_id=b"ID-4711"))
         sender.store(1, SC, "1.2.3.9", data_set(name=PATIENT, study_uid=PATIENT))
         sender.connection.sendall(pdu(4, b"\0\0\0\x10SECRET"))
-        assert is_closed(sender.connection)
+        drained(sender.connection)
     port.stop()
     ours = "\n".join(
         record.getMessage() for record in caplog.records if record.name.startswith("undisc")
@@ -228,9 +232,7 @@ def test_nothing_of_a_patient_is_logged(port, caplog):
 
 
 def test_a_port_in_use_is_said_in_one_sentence(port, received):
-    second = DicomPort(
-        host="127.0.0.1", port=port.address[1], ae_title="B", senders=[LOCAL], store=received
-    )
+    second = DicomPort(host="127.0.0.1", port=port.address[1], senders=[LOCAL], stores=received)
     with pytest.raises(Unavailable, match="in use") as caught:
         second.start()
     assert caught.value.reason == "port_in_use"
@@ -238,7 +240,7 @@ def test_a_port_in_use_is_said_in_one_sentence(port, received):
 
 
 def test_an_address_of_another_machine_is_said_in_one_sentence(received):
-    port = DicomPort(host="192.0.2.1", port=0, ae_title="B", senders=[LOCAL], store=received)
+    port = DicomPort(host="192.0.2.1", port=0, senders=[LOCAL], stores=received)
     with pytest.raises(Unavailable, match="cannot be opened"):
         port.start()
 
@@ -250,7 +252,7 @@ def test_closing_lets_an_object_finish_and_leaves_no_thread_behind():
         storing.set()
         go_on.wait(10)
 
-    with running(store) as port, RawSender(port.address, CONTEXTS) as sender:
+    with running(Calling(store)) as port, RawSender(port.address, CONTEXTS) as sender:
         sender.ask_to_store(1, SC, "1.2.3.4", data_set())
         assert storing.wait(5)
         stopping = threading.Thread(target=port.stop)
@@ -260,3 +262,29 @@ def test_closing_lets_an_object_finish_and_leaves_no_thread_behind():
         stopping.join(10)
         assert not stopping.is_alive()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("dicom")]
+
+
+def test_a_report_of_storage_commitment_is_taken_in():
+    """PS3.4 §J.3.3: the archive calls back in the role of the provider."""
+    reports = []
+
+    def take(data_set, syntax):
+        reports.append((data_set, syntax))
+        return 0
+
+    with running(Received(), on_report=take) as port:
+        application = AE(ae_title="PACS")
+        application.add_requested_context(StorageCommitmentPushModel)
+        role = build_role(StorageCommitmentPushModel, scp_role=True)
+        association = application.associate(*port.address, ext_neg=[role])
+        assert association.is_established
+        try:
+            report = Dataset()
+            report.TransactionUID = "1.2.3"
+            status, _ = association.send_n_event_report(
+                report, 1, StorageCommitmentPushModel, "1.2.840.10008.1.20.1.1"
+            )
+        finally:
+            association.release()
+    assert status.Status == 0
+    assert reports == [(bytes.fromhex("0800951106000000") + b"1.2.3\0", IMPLICIT)]

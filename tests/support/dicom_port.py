@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from support.dicom_files import EXPLICIT, IMPLICIT, SC
+from support.memory_packs import MemorySpool
 from support.raw_sender import RawSender
 from undisc_node.dicom.part10 import split_part10
 from undisc_node.dicom.port import DicomPort
@@ -26,21 +27,23 @@ class Received:
         self.files: list[tuple[bytes, str]] = []
         self.refusal: Exception | None = None
 
-    def __call__(self, source, sender):
+    def begin(self):
+        return MemorySpool()
+
+    def store(self, source, sender, digest):
         if self.refusal is not None:
             raise self.refusal
         with source.open() as stream:
             self.files.append((stream.read(), sender))
+        assert digest == source.hash
 
     def data_sets(self) -> list[bytes]:
         return [data[split_part10(BytesSource(data)) :] for data, _ in self.files]
 
 
 @contextmanager
-def running(store, *, senders=(LOCAL,), bounds=None) -> Iterator[DicomPort]:
-    port = DicomPort(
-        host="127.0.0.1", port=0, ae_title="UNDISC", senders=senders, store=store, bounds=bounds
-    )
+def running(stores, *, senders=(LOCAL,), **how) -> Iterator[DicomPort]:
+    port = DicomPort(host="127.0.0.1", port=0, senders=senders, stores=stores, **how)
     port.start()
     try:
         yield port
@@ -54,6 +57,17 @@ def is_closed(connection: socket.socket) -> bool:
         return not connection.recv(1_000)
     except ConnectionError:
         return True
+
+
+class Calling(Received):
+    """Stores by calling a function."""
+
+    def __init__(self, act) -> None:
+        super().__init__()
+        self._act = act
+
+    def store(self, source, sender, digest):
+        self._act(source, sender)
 
 
 def drained(connection: socket.socket) -> None:

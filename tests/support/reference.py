@@ -26,7 +26,7 @@ from undisc_node.checks import CHECKS
 from undisc_node.checks.examining import DEADLINE
 from undisc_node.checks.floors import FLOORS
 from undisc_node.config import FIELDS
-from undisc_node.dicom import guard
+from undisc_node.dicom import bounds
 from undisc_node.services.auditing import KINDS
 from undisc_node.web import connections
 from undisc_node.web import limits as web_limits
@@ -227,15 +227,15 @@ The outcome of an event is 0 (success), 4 (minor failure: `fetch.refused`, `fetc
 
 def limits() -> str:
     """Return the page of the node's own bounds."""
-    described = _attributes(guard.Bounds.__doc__ or "")
+    described = _attributes(bounds.Bounds.__doc__ or "")
     rows = "\n".join(
         f"| `{field.name}` | {field.default} | {described[field.name]} |"
-        for field in fields(guard.Bounds)
+        for field in fields(bounds.Bounds)
     )
     pace = web_limits.PACE
     return f"""# Limits
 
-{NOTE.format(origin="the bounds in undisc_node.dicom.guard and undisc_node.web")}
+{NOTE.format(origin="the bounds in undisc_node.dicom.bounds and undisc_node.web")}
 
 The limits that two nodes must share (sizes of messages, lifetimes, number of images in a study)
 are in [SPEC.md §2.3](../../protocol/SPEC.md). A study has at most 32768 images; one image has at

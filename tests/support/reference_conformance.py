@@ -14,7 +14,8 @@ from pydicom.charset import python_encoding
 from pydicom.uid import UID, UID_dictionary
 
 from undisc_node.config import FIELDS
-from undisc_node.dicom import describing, guard, part10, reader, retrieving, scan, text
+from undisc_node.dicom import bounds as port_bounds
+from undisc_node.dicom import describing, part10, reader, retrieving, scan, text
 from undisc_node.dicom.conformance import COERCIONS, MADE, SERVICES, USUAL
 from undisc_node.dicom.inflating import DEFLATED
 from undisc_node.dicom.workers.pool import WorkBounds
@@ -109,7 +110,7 @@ def _network() -> str:
     return (
         f"Implementation Class UID `{part10.IMPLEMENTATION_CLASS}`, implementation version name\n"
         f"`UNDISC` in associations and `{part10.IMPLEMENTATION_VERSION}` in files. The largest\n"
-        f"PDU that the node takes is {guard.Bounds().data_pdu} bytes. IPv4 and IPv6.\n\n"
+        f"PDU that the node takes is {port_bounds.Bounds().data_pdu} bytes. IPv4 and IPv6.\n\n"
         + _table(("setting", "default", "what it is"), rows)
         + "\n\nA sender is known by its address, and by its AE title too where one is configured."
         "\nThe called AE title is not compared. See [settings.md](settings.md)."
@@ -169,7 +170,7 @@ def _security() -> str:
 
 def _limits() -> str:
     rows: list[tuple[object, ...]] = []
-    for part, bounds in (("DICOM port", guard.Bounds()), ("worker", WorkBounds())):
+    for part, bounds in (("DICOM port", port_bounds.Bounds()), ("worker", WorkBounds())):
         told = _told(type(bounds).__doc__ or "")
         rows += [
             (part, f"`{one.name}`", getattr(bounds, one.name), told[one.name])

@@ -32,6 +32,8 @@ FLOORS: Final = (
     Floor("prometheus-client", "0.26.0", "the tested version"),
     Floor("pydicom", "3.0.2", "reads values of hostile files; older ones follow paths in them"),
     Floor("PyNaCl", "1.6.2", "brings libsodium, whose check of points older ones lack"),
-    Floor("pynetdicom", "3.0.4", "talks with modalities; our guard was tested around this one"),
+    Floor(
+        "pynetdicom", "3.0.4", "calls archives for us; our port was tested against this one"
+    ),
     Floor("sqlite-utils", "4.2.1", "its migrations; older ones have none"),
 )

@@ -18,6 +18,7 @@ from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
+from undisc_node.dicom import libraries as libraries  # noqa: PLC0414 - silences them
 from undisc_node.dicom.part10 import IMPLEMENTATION_CLASS
 from undisc_node.services.errors import Refused, Unavailable
 
@@ -159,15 +160,20 @@ def send_object(association: Any, sent: Sent, data_set: BinaryIO) -> int:
     request.AffectedSOPClassUID = sent.sop_class
     request.AffectedSOPInstanceUID = sent.sop_uid
     request.DataSet = BytesIO(b"\0\0")  # stands in, so that the command announces a data set
-    # The association's own loop must not take the answer (as in its send_c_store).
+    # The association's own loop must not take the answer (as in its send_c_store). It may say that
+    # it is paused a moment before it looks once more, so that look finds nothing.
+    messages = association.dimse
+    take = messages.get_msg
+    messages.get_msg = lambda block=False: take(block=True) if block else (None, None)
     association._reactor_checkpoint.clear()  # noqa: SLF001 - the library offers no other way
     while not association._is_paused:  # noqa: SLF001
         association.join(0.0001)
     try:
         _send_command(association, request, sent.context)
         _send_data_set(association, sent.context, data_set)
-        _, answer = association.dimse.get_msg(block=True)
+        _, answer = messages.get_msg(block=True)
     finally:
+        del messages.get_msg
         association._reactor_checkpoint.set()  # noqa: SLF001
     if answer is None or getattr(answer, "Status", None) is None:
         raise Unavailable("the DICOM port stopped answering")

@@ -1,23 +1,27 @@
-"""The DICOM port: listens, lets listed senders in, and gives each connection a guarded association.
+"""The DICOM port: listens, lets listed senders in, and gives each connection a line.
 
-The address is checked before a byte of DICOM is read. What happens inside an association is in
-`store_scp`, what a connection may cost is in `guard`.
+The address is checked before a byte of DICOM is read or a TLS handshake begins. What happens on a
+connection is in `line`, what it may cost in `bounds`, what it brings in `store_scp`. The port has
+an event loop and threads of its own, so that a node which is busy elsewhere still takes images.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
+import ssl
 import threading
-import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
-from undisc_node.dicom.association import Acceptor
-from undisc_node.dicom.guard import Admission, Bounds, Gate
+from undisc_node.dicom.bounds import Admission, Bounds
+from undisc_node.dicom.line import Line
 from undisc_node.dicom.senders import Sender, Senders
-from undisc_node.dicom.store_scp import Report, Store, Visit
+from undisc_node.dicom.store_scp import Report, Stores, Visit
 from undisc_node.services.errors import Unavailable
 
 _STOP_SECONDS: Final = 5.0  # for objects that are being stored when the port is closed
@@ -25,6 +29,9 @@ _QUIET_SECONDS: Final = 60.0  # between two log lines about the same stranger
 _STRANGERS: Final = 1_024  # remembered for that
 _BACKLOG: Final = 128  # connections the system keeps for us
 _BACK_OFF: Final = 0.1  # seconds to wait when the system has no room for a connection
+_LOOK_SECONDS: Final = 0.1  # between two looks at the deadlines of all connections
+_BUFFER: Final = 262_144  # bytes read from a socket at once; two of the largest PDUs
+_NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class DicomPort:
@@ -33,12 +40,11 @@ class DicomPort:
     Args:
         host: Address to listen on; `::` listens on IPv4 as well.
         port: TCP port; 0 lets the system choose.
-        ae_title: Our AE title. Senders that call us by another name are accepted too.
         senders: Who may send.
-        store: Stores one object durably before it returns. Gets the object and who brought it,
-            as `dicom:<name>`; raises `ServiceError` to refuse it.
+        stores: Where objects go.
         on_report: Takes reports of storage commitment that an archive sends, or None.
         bounds: What to put up with.
+        tls: Speaks TLS with every connection; None for none.
         logger: Where to write lines without patient data.
 
     Raises:
@@ -50,31 +56,32 @@ class DicomPort:
         *,
         host: str,
         port: int,
-        ae_title: str,
         senders: Sequence[Sender],
-        store: Store,
+        stores: Stores,
         on_report: Report | None = None,
         bounds: Bounds | None = None,
+        tls: ssl.SSLContext | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._senders = Senders(senders)
-        self._store = store
+        self._stores = stores
         self._on_report = on_report
         self._bounds = bounds or Bounds()
+        self._tls = tls
         self._log = logger or logging.getLogger(__name__)
-        self._acceptor = Acceptor(
-            ae_title=ae_title,
-            pdu_size=self._bounds.data_pdu,
-            associate_seconds=self._bounds.associate_seconds,
-        )
         self._admission = Admission(self._bounds)
         self._listener: socket.socket | None = None
-        self._lock = threading.Lock()
-        self._open: dict[socket.socket, threading.Thread] = {}
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Event | None = None
+        self._all_closed: asyncio.Event | None = None
+        self._lines: set[Line] = set()
+        self._arriving: set[asyncio.Task[None]] = set()
         self._strangers: dict[str, float] = {}
-        self._accepting: threading.Thread | None = None
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._workers: ThreadPoolExecutor | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -91,27 +98,24 @@ class DicomPort:
             Unavailable: `port_in_use`, or `port_refused` when the system does not allow it.
         """
         self._listener = self._listen()
-        self._accepting = threading.Thread(
-            target=self._accept, args=(self._listener,), name="dicom-port", daemon=True
+        self._listener.setblocking(False)  # noqa: FBT003 - the socket's own name for it
+        self._workers = ThreadPoolExecutor(
+            self._bounds.connections, thread_name_prefix="dicom-worker"
         )
-        self._accepting.start()
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(ready)), name="dicom-port", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
 
     def stop(self) -> None:
         """Close the port. Objects that are being stored get a moment to finish and be answered."""
-        listener, self._listener = self._listener, None
-        if listener is None or self._accepting is None:
+        thread, self._thread = self._thread, None
+        if thread is None or self._loop is None or self._ended is None:
             return
-        listener.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
-        self._accepting.join()
-        listener.close()
-        deadline = time.monotonic() + _STOP_SECONDS
-        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
-            with self._lock:
-                still_open = dict(self._open)
-            for connection in still_open:
-                _shut(connection, how)
-            for thread in still_open.values():
-                thread.join(max(0.0, deadline - time.monotonic()))
+        self._loop.call_soon_threadsafe(self._ended.set)
+        thread.join()
 
     def _listen(self) -> socket.socket:
         """Bind and listen."""
@@ -136,18 +140,39 @@ class DicomPort:
                 hint="choose an address of this machine and a port from 1024 on",
             ) from error
 
-    def _accept(self, listener: socket.socket) -> None:
+    async def _serve(self, ready: threading.Event) -> None:
+        """Serve the port until it is closed."""
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(self._note_mistake)
+        ready.set()
+        duties = [asyncio.create_task(duty) for duty in (self._accept(), self._look_at_clock())]
+        await self._ended.wait()
+        duties[0].cancel()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        for task in self._arriving:
+            task.cancel()
+        for line in tuple(self._lines):
+            line.stop()
+        self._all_closed = asyncio.Event()
+        if self._lines:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_closed.wait(), _STOP_SECONDS)
+        duties[1].cancel()
+        if self._workers is not None:
+            self._workers.shutdown(wait=not self._lines, cancel_futures=True)
+
+    async def _accept(self) -> None:
         """Take connections until the port is closed."""
-        while True:
+        loop, listener = asyncio.get_running_loop(), self._listener
+        while listener is not None:
             try:
-                connection, peer = listener.accept()
+                connection, peer = await loop.sock_accept(listener)
             except OSError as error:
-                if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-                    time.sleep(_BACK_OFF)  # connections that end give room again
-                    continue
-                if error.errno == errno.ECONNABORTED:
-                    continue
-                return
+                if error.errno in _NO_ROOM:
+                    await asyncio.sleep(_BACK_OFF)  # connections that end give room again
+                continue
             address = str(peer[0])
             if not self._senders.at(address):
                 self._note_stranger(address)
@@ -156,52 +181,65 @@ class DicomPort:
                 self._log.warning("DICOM: too many connections from %s, one refused", address)
                 connection.close()
             else:
-                self._begin(connection, (address, int(peer[1])))
+                task = asyncio.create_task(self._begin(connection, address))
+                self._arriving.add(task)
+                task.add_done_callback(self._arriving.discard)
 
-    def _begin(self, connection: socket.socket, peer: tuple[str, int]) -> None:
-        """Serve one admitted connection in a thread."""
-        thread = threading.Thread(
-            target=self._serve, args=(connection, peer), name=f"dicom-{peer[0]}", daemon=True
-        )
-        with self._lock:
-            self._open[connection] = thread
-        thread.start()
-
-    def _serve(self, connection: socket.socket, peer: tuple[str, int]) -> None:
-        """Serve one connection until it ends."""
-        gate = Gate(connection, bounds=self._bounds, admission=self._admission)
+    async def _begin(self, connection: socket.socket, address: str) -> None:
+        """Give an admitted connection its line."""
+        loop = asyncio.get_running_loop()
         visit = Visit(
-            gate=gate,
-            address=peer[0],
+            address=address,
             senders=self._senders,
-            store=self._store,
-            logger=self._log,
+            stores=self._stores,
             on_report=self._on_report,
+            logger=self._log,
+            largest=self._bounds.data_set,
+        )
+
+        def closed(line: Line) -> None:
+            self._lines.discard(line)
+            self._admission.leave(address)
+            if not self._lines and self._all_closed is not None:
+                self._all_closed.set()
+
+        assert self._workers is not None  # noqa: S101 - made before the thread, for mypy
+        line = Line(
+            loop=loop,
+            workers=self._workers,
+            buffer=self._buffer,
+            bounds=self._bounds,
+            visit=visit,
+            logger=self._log,
+            closed=closed,
         )
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._acceptor.run(
+            await loop.connect_accepted_socket(
+                lambda: line,
                 connection,
-                gate,
-                peer=peer,
-                may_call=visit.may_call,
-                on_store=visit.on_store,
-                on_report=visit.on_report,
-                logger=self._log,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._bounds.associate_seconds if self._tls else None,
+                ssl_shutdown_timeout=self._bounds.close_seconds if self._tls else None,
             )
-        except OSError as error:
-            self._log.info("DICOM: connection from %s ended (%s)", peer[0], type(error).__name__)
-        finally:
-            gate.message_done()
+        except (OSError, asyncio.CancelledError) as error:
+            self._log.info("DICOM: connection from %s ended (%s)", address, type(error).__name__)
             connection.close()
-            self._admission.leave(peer[0])
-            with self._lock:
-                del self._open[connection]
-            visit.close()
+            self._admission.leave(address)
+            return
+        self._lines.add(line)
+
+    async def _look_at_clock(self) -> None:
+        """End connections that let a deadline pass."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for line in tuple(self._lines):
+                line.look_at_clock()
 
     def _note_stranger(self, address: str) -> None:
         """Log a refused address, at most once a minute each."""
-        now = time.monotonic()
+        assert self._loop is not None  # noqa: S101 - it runs us, for mypy
+        now = self._loop.time()
         if now - self._strangers.get(address, -_QUIET_SECONDS) < _QUIET_SECONDS:
             return
         if len(self._strangers) >= _STRANGERS:
@@ -211,10 +249,7 @@ class DicomPort:
             "DICOM: connection from %s refused, it is not the address of a listed sender", address
         )
 
-
-def _shut(connection: socket.socket, how: int) -> None:
-    """Shut a connection down that may be closed already."""
-    try:
-        connection.shutdown(how)
-    except OSError:
-        return
+    def _note_mistake(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """Log what the event loop complains about, without the values it would show."""
+        problem = context.get("exception")
+        self._log.error("DICOM: a connection failed: %s", type(problem).__name__)

@@ -1,36 +1,36 @@
-"""C-STORE in the role of the provider (PS3.4 §B, PS3.7 §9.1.1); C-ECHO needs nothing of its own.
+"""C-STORE in the role of the provider (PS3.4 §B, PS3.7 §9.1.1), for one connection.
 
-A sender is told "success" only after `store` has returned, which means the object is durable. The
-data set is handed on exactly as it was on the wire, behind file meta information made here.
+A data set is sealed while it arrives, exactly as it is on the wire, behind file meta information
+made here. A sender is told "success" only after `store` has returned, which means the object is
+durable.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, Protocol
 
-from pydicom.dataset import Dataset
-
-from undisc_node.dicom.guard import Gate
+from undisc_node.dicom.dimse import statuses
+from undisc_node.dicom.dimse.commands import Command
 from undisc_node.dicom.part10 import compose_part10
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.senders import Sender, Senders
-from undisc_node.dicom.sources import BytesSource
-from undisc_node.services.errors import Invalid, Refused, ServiceError, Unavailable
-from undisc_node.services.ports import Source
+from undisc_node.services.errors import Invalid, ServiceError
+from undisc_node.services.ports import Source, Spool
 
-SUCCESS: Final = 0x0000
-PROCESSING_FAILURE: Final = 0x0110  # PS3.7 §C.5.14
-NOT_AUTHORISED: Final = 0x0124  # PS3.7 §C.5.18
-OUT_OF_RESOURCES: Final = 0xA700  # PS3.4 table B.2-1, also for the two below
-DOES_NOT_MATCH: Final = 0xA900
-CANNOT_UNDERSTAND: Final = 0xC000
+_LARGEST_REPORT: Final = 16 * 2**20  # bytes; 32,768 instances of one study have about 5 MiB
+_LOST: Final = "the object could not be stored"
 
-_LONGEST_COMMENT: Final = 64  # characters of Error Comment (PS3.7 §C)
 
-Store = Callable[[Source, str], object]
-"""Takes an object and who brought it, as `dicom:<name>`."""
+class Stores(Protocol):
+    """Where objects go, as `services.receiving.Receiving` is."""
+
+    def begin(self) -> Spool:
+        """Begin an object that arrives piece by piece; raises `ServiceError` when none may."""
+
+    def store(self, source: Source, sender: str, digest: bytes = b"", /) -> object:
+        """Store an object durably before returning; raises `ServiceError` to refuse it."""
 
 
 Report = Callable[[bytes, str], int]
@@ -38,119 +38,208 @@ Report = Callable[[bytes, str], int]
 
 
 class Visit:
-    """What happens on one connection.
+    """What one connection brings.
 
     Args:
-        gate: Holds the data set of the message being received.
-        address: Where the connection comes from.
+        address: Where it comes from.
         senders: Who may send.
-        store: Stores one object durably before it returns; raises `ServiceError` to refuse it.
-        logger: Where to write lines without patient data.
+        stores: Where objects go.
         on_report: Takes reports of storage commitment, or None.
+        logger: Where to write lines without patient data.
+        largest: Bytes of the largest data set.
     """
 
     def __init__(
         self,
         *,
-        gate: Gate,
         address: str,
         senders: Senders,
-        store: Store,
+        stores: Stores,
+        on_report: Report | None,
         logger: logging.Logger,
-        on_report: Report | None = None,
+        largest: int,
     ) -> None:
         self._on_report = on_report
-        self._gate = gate
         self._address = address
         self._senders = senders
-        self._store = store
+        self._stores = stores
         self._log = logger
+        self._largest = largest
         self._reader = FactReader()
         self._sender: Sender | None = None
+        self._title = ""
         self._stored = 0
         self._refused = 0
+
+    @property
+    def name(self) -> str:
+        """The sender's name, or its address before it is known."""
+        return self._sender.name if self._sender else self._address
 
     def may_call(self, ae_title: str) -> bool:
         """Decide about the AE title of an association request."""
         self._sender = self._senders.identify(self._address, ae_title)
+        self._title = ae_title
         if self._sender is None:
             self._log.warning("DICOM: AE title refused from %s", self._address)
         return self._sender is not None
 
-    def on_store(self, event: Any) -> Dataset:
-        """Store one object; return the status to answer with."""
-        try:
-            self._store_object(event)
-        except ServiceError as refusal:
-            status, comment = _status(refusal), str(refusal)
-            self._log.warning(
-                "DICOM: object from %s refused: %s (%s)", self._name, comment, refusal.reason
-            )
-        except Exception as error:  # noqa: BLE001 - the sender must get an answer
-            status, comment = PROCESSING_FAILURE, "the object could not be stored"
-            # The message of a foreign exception can hold values of the data set.
-            self._log.error("DICOM: storing from %s failed: %s", self._name, type(error).__name__)
-        else:
-            self._stored += 1
-            return _answer(SUCCESS)
-        self._refused += 1
-        return _answer(status, comment)
+    def begin(self, command: Command, *, sop_class: str, transfer_syntax: str) -> Arrival:
+        """Begin to take an object in. What forbids it is said at its end.
 
-    def on_report(self, event: Any) -> tuple[int, None]:
-        """Take a report of storage commitment (PS3.4 §J.3.3); return the status to answer with."""
-        data_set = bytes(self._gate.take_data_set())
-        if self._on_report is None:
-            return PROCESSING_FAILURE, None
-        return self._on_report(data_set, str(event.context.transfer_syntax)), None
+        Args:
+            command: The C-STORE request.
+            sop_class: What was agreed upon for its context.
+            transfer_syntax: What was agreed upon for its context.
+        """
+        arrival = Arrival(self, command, self._largest)
+        try:
+            if command.sop_class != sop_class:
+                raise Invalid("the object is not of the class agreed upon", code="does_not_match")
+            head = compose_part10(
+                sop_class=command.sop_class,
+                sop_uid=command.instance,
+                transfer_syntax=transfer_syntax,
+                calling_ae=self._title,
+            )
+            arrival.start(self._stores.begin(), head)
+        except ServiceError as refusal:
+            arrival.refuse(refusal)
+        return arrival
+
+    def report(self, transfer_syntax: str) -> IncomingReport:
+        """Begin to take a report of storage commitment in (PS3.4 §J.3.3)."""
+        return IncomingReport(self._on_report, transfer_syntax)
+
+    def store(self, spool: Spool, command: Command) -> None:
+        """Check a finished object against its command, and store it."""
+        facts = self._reader.facts(spool)
+        if (facts.sop_uid, facts.sop_class) != (command.instance, command.sop_class):
+            raise Invalid("the object is not the one its command names", code="does_not_match")
+        self._stores.store(spool, f"dicom:{self.name}", spool.hash)
+
+    def count(self, problem: Exception | None) -> tuple[int, str]:
+        """Count what became of an object; return status and comment of the answer."""
+        if problem is None:
+            self._stored += 1
+            return statuses.SUCCESS, ""
+        self._refused += 1
+        if isinstance(problem, ServiceError):
+            self._log.warning(
+                "DICOM: object from %s refused: %s (%s)", self.name, problem, problem.reason
+            )
+            return statuses.of_refusal(problem), str(problem)
+        # The message of a foreign exception can hold values of the data set.
+        self._log.error("DICOM: storing from %s failed: %s", self.name, type(problem).__name__)
+        return statuses.PROCESSING_FAILURE, _LOST
 
     def close(self) -> None:
         """Write what came of the connection."""
         if self._stored or self._refused:
             self._log.info(
                 "DICOM: %s sent %d objects, %d of them refused",
-                self._name,
+                self.name,
                 self._stored + self._refused,
                 self._refused,
             )
 
-    @property
-    def _name(self) -> str:
-        """The sender's name, or its address before it is known."""
-        return self._sender.name if self._sender else self._address
 
-    def _store_object(self, event: Any) -> None:
-        """Check an object against its command, and store it."""
-        request = event.request
-        sop_class, sop_uid = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
-        head = compose_part10(
-            sop_class=sop_class,
-            sop_uid=sop_uid,
-            transfer_syntax=str(event.context.transfer_syntax),
-            calling_ae=str(event.assoc.requestor.ae_title),
-        )
-        source = BytesSource(head, memoryview(self._gate.take_data_set()))
-        facts = self._reader.facts(source)
-        if (facts.sop_uid, facts.sop_class) != (sop_uid, sop_class):
-            raise Invalid("the object is not the one its command names", code="does_not_match")
-        self._store(source, f"dicom:{self._name}")
+class Arrival:
+    """One object on its way in.
+
+    `write` never waits; `seal` and `finish` do, and belong into a thread.
+
+    Args:
+        visit: What it is part of.
+        command: The C-STORE request.
+        largest: Bytes of the largest data set.
+    """
+
+    def __init__(self, visit: Visit, command: Command, largest: int) -> None:
+        self._visit = visit
+        self._command = command
+        self._room = largest
+        self._spool: Spool | None = None
+        self._problem: Exception | None = None
+
+    def start(self, spool: Spool, head: bytes) -> None:
+        """Put file meta information first."""
+        self._spool = spool
+        spool.write(memoryview(head))
+
+    def refuse(self, problem: Exception) -> None:
+        """Take nothing more, and say why at the end."""
+        self._problem = problem
+        self.close()
+
+    def write(self, data: memoryview) -> int:
+        """Take as many bytes as fit before `seal` must be called; return how many."""
+        if len(data) > self._room and self._problem is None:
+            self.refuse(Invalid("the object is too large", code="too_large"))
+        if self._spool is None:
+            return len(data)  # refused: dropped
+        used = self._spool.write(data)
+        self._room -= used
+        return used
+
+    def seal(self) -> None:
+        """Make room for more."""
+        if self._spool is None:
+            return
+        try:
+            self._spool.seal()
+        except Exception as problem:  # noqa: BLE001 - the sender must get an answer
+            self.refuse(problem)
+
+    def finish(self) -> tuple[int, str]:
+        """Store the object, which is whole now; return status and comment of the answer."""
+        if self._spool is not None:
+            try:
+                self._spool.finish()
+                self._visit.store(self._spool, self._command)
+            except Exception as problem:  # noqa: BLE001 - the sender must get an answer
+                self._problem = problem
+            finally:
+                self.close()
+        return self._visit.count(self._problem)
+
+    def close(self) -> None:
+        """Give back what it holds. Doing it again changes nothing."""
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
 
 
-def _status(refusal: ServiceError) -> int:
-    """Return the C-STORE status for a refusal (PS3.4 table B.2-1)."""
-    if refusal.reason == "does_not_match":
-        return DOES_NOT_MATCH
-    if isinstance(refusal, Unavailable):
-        return OUT_OF_RESOURCES
-    if isinstance(refusal, Invalid):
-        return CANNOT_UNDERSTAND
-    return NOT_AUTHORISED if isinstance(refusal, Refused) else PROCESSING_FAILURE
+class IncomingReport:
+    """A report of storage commitment on its way in; taken in as an `Arrival` is.
 
+    Args:
+        take: Takes it, or None when nobody does.
+        transfer_syntax: Of its data set.
+    """
 
-def _answer(status: int, comment: str = "") -> Dataset:
-    """Make the status part of an answer."""
-    answer = Dataset()
-    answer.Status = status
-    if comment:
-        plain = comment.encode("ascii", "replace").decode("ascii").replace("\\", "/")
-        answer.ErrorComment = plain[:_LONGEST_COMMENT]
-    return answer
+    def __init__(self, take: Report | None, transfer_syntax: str) -> None:
+        self._take = take
+        self._syntax = transfer_syntax
+        self._data_set = bytearray()
+        self._is_too_long = False
+
+    def write(self, data: memoryview) -> int:
+        """Keep bytes, as long as they are not too many."""
+        self._is_too_long |= len(self._data_set) + len(data) > _LARGEST_REPORT
+        if not self._is_too_long:
+            self._data_set += data
+        return len(data)
+
+    def seal(self) -> None:
+        """There is always room."""
+
+    def finish(self) -> tuple[int, str]:
+        """Hand the report on; return status and comment of the answer."""
+        if self._take is None or self._is_too_long:
+            return statuses.PROCESSING_FAILURE, ""
+        return self._take(bytes(self._data_set), self._syntax), ""
+
+    def close(self) -> None:
+        """Forget it."""
+        self._data_set = bytearray()

@@ -56,9 +56,8 @@ async def run(node: Node) -> None:
     port = DicomPort(
         host=settings.dicom_host,
         port=settings.dicom_port,
-        ae_title=settings.dicom_ae_title,
         senders=settings.dicom_senders,
-        store=node.receiving.store,
+        stores=node.receiving,
         on_report=node.on_report,
     )
     async with listening(

@@ -39,6 +39,7 @@ _REMAINING: Final = 0x1020
 _COMPLETED: Final = 0x1021
 _FAILED: Final = 0x1022
 _WARNING: Final = 0x1023
+_EVENT: Final = 0x1002
 _ORIGINATOR: Final = 0x1030
 _ORIGINATOR_MESSAGE: Final = 0x1031
 
@@ -51,10 +52,14 @@ class Request(IntEnum):
     FIND = 0x0020
     MOVE = 0x0021
     ECHO = 0x0030
+    EVENT_REPORT = 0x0100
     CANCEL = 0x0FFF
 
 
 ANSWER: Final = 0x8000  # bit of Command Field that makes a response of a request
+
+
+_ABOUT_INSTANCES: Final = (Request.STORE, Request.EVENT_REPORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Command:
         originator: Move Originator Application Entity Title.
         originator_message: Move Originator Message ID, or None.
         counts: Of a response to a retrieval.
+        event: Event Type ID, or None.
     """
 
     field: int
@@ -100,6 +106,7 @@ class Command:
     originator: str = ""
     originator_message: int | None = None
     counts: Counts | None = None
+    event: int | None = None
 
     @property
     def is_answer(self) -> bool:
@@ -119,11 +126,12 @@ class Command:
             field=self.field | ANSWER,
             answered=self.message,
             sop_class=self.sop_class,
-            instance=self.instance if self.field == Request.STORE else "",
+            instance=self.instance if self.field in _ABOUT_INSTANCES else "",
             has_data_set=has_data_set,
             status=status,
             comment=comment,
             counts=counts,
+            event=self.event,
         )
 
 
@@ -158,6 +166,7 @@ def decode_command(data: bytes | bytearray | memoryview) -> Command:
             _number(values, _ORIGINATOR_MESSAGE) if _ORIGINATOR_MESSAGE in values else None
         ),
         counts=counts,
+        event=_number(values, _EVENT) if _EVENT in values else None,
     )
 
 
@@ -183,6 +192,8 @@ def encode_command(command: Command) -> bytes:
         values.append((_COMMENT, _even(plain[:LONGEST_COMMENT])))
     if command.instance:
         values.append((_INSTANCE, _uid(command.instance)))
+    if command.event is not None:
+        values.append((_EVENT, _short(command.event)))
     if command.counts is not None:
         counts = command.counts
         values += [

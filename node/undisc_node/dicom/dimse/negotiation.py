@@ -18,10 +18,11 @@ from undisc_node.dicom.upper_layer.pdu import (
     ContextResult,
     ProposedContext,
 )
-from undisc_node.dicom.upper_layer.user_information import UserInformation
+from undisc_node.dicom.upper_layer.user_information import Role, UserInformation
 
 VERSION_NAME: Final = "UNDISC"
 VERIFICATION: Final = "1.2.840.10008.1.1"
+COMMITMENT: Final = "1.2.840.10008.1.20.1"  # Storage Commitment Push Model
 
 _REGISTERED: Final = "1.2.840.10008."  # everything that DICOM itself has named (PS3.6 §A)
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
@@ -58,25 +59,34 @@ def is_storage(sop_class: str) -> bool:
 def answer(request: AssociateRequest, *, max_length: int) -> AssociateAccept:
     """Answer a request for an association.
 
-    Operations are not asynchronous and roles are as they are by default, so neither is answered:
-    that is how one declines (PS3.7 §D.3.3.3, §D.3.3.4).
+    Operations are not asynchronous, so these are not answered: that is how one declines (PS3.7
+    §D.3.3.3). Roles are as they are by default, but for whoever reports a storage commitment: it
+    opens the association in the role of the provider (PS3.4 §J.3.3), for which it selects roles.
 
     Args:
         request: What is asked for.
         max_length: Bytes of the largest P-DATA-TF PDU that we take.
     """
+    reports = any(role.sop_class == COMMITMENT and role.provider for role in request.user.roles)
     return AssociateAccept(
         called=request.called,
         calling=request.calling,
-        contexts=tuple(_result(context) for context in request.contexts),
-        user=UserInformation(max_length, CLASS_UID, VERSION_NAME),
+        contexts=tuple(_result(context, reports=reports) for context in request.contexts),
+        user=UserInformation(
+            max_length,
+            CLASS_UID,
+            VERSION_NAME,
+            roles=(Role(COMMITMENT, user=False, provider=True),) if reports else (),
+        ),
     )
 
 
-def _result(context: ProposedContext) -> ContextResult:
+def _result(context: ProposedContext, *, reports: bool) -> ContextResult:
     """Decide about one context."""
     first = context.transfer_syntaxes[0]
-    if context.abstract_syntax == VERIFICATION:
+    if context.abstract_syntax == VERIFICATION or (
+        reports and context.abstract_syntax == COMMITMENT
+    ):
         plain = [uid for uid in context.transfer_syntaxes if uid in _PLAIN_SYNTAXES]
         if plain:
             return ContextResult(context.id, ContextAnswer.ACCEPTED, plain[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom._uid_dict import UID_dictionary
 
-from undisc_node.dicom.dimse.negotiation import VERIFICATION, answer, is_storage
+from undisc_node.dicom.dimse.negotiation import COMMITMENT, VERIFICATION, answer, is_storage
 from undisc_node.dicom.upper_layer import pdu
 from undisc_node.dicom.upper_layer.user_information import Role, UserInformation
 
@@ -51,3 +51,12 @@ def test_neither_roles_nor_asynchronous_operations_are_agreed_upon():
     accept = answer(pdu.AssociateRequest("A", "B", (), user), max_length=64)
     assert accept.user.operations is None
     assert accept.user.roles == ()
+
+
+def test_a_storage_commitment_is_reported_by_whoever_selects_the_role_of_the_provider():
+    """PS3.4 §J.3.3: the archive calls back, and is the provider although it asks."""
+    proposed = (pdu.ProposedContext(1, COMMITMENT, (IMPLICIT,)),)
+    user = UserInformation(0, roles=(Role(COMMITMENT, user=False, provider=True),))
+    accept = answer(pdu.AssociateRequest("A", "B", proposed, user), max_length=64)
+    assert accept.contexts == (pdu.ContextResult(1, 0, IMPLICIT),)
+    assert accept.user.roles == (Role(COMMITMENT, user=False, provider=True),)

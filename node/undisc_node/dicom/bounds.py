@@ -1,0 +1,74 @@
+"""What the DICOM port puts up with, and who may come in at all.
+
+Every bound of the port is here: name, unit, reason. The bounds of single fields are in
+`upper_layer.limits` and `dimse.commands`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+
+from undisc_node.dicom.upper_layer import PduBounds
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one port puts up with.
+
+    Attributes:
+        associate_pdu: Bytes of an association request; 128 contexts with 60 syntaxes fit.
+        data_pdu: Bytes of a P-DATA-TF PDU after its header; announced to senders. DCMTK's maximum.
+        data_set: Bytes of one data set; one object of a pack has no more.
+        associate_seconds: From connection to the complete association request.
+        pdu_seconds: From a PDU's first byte to its last, and from one PDU of a message to the next.
+        idle_seconds: An open association without a message; MR sequences pause for minutes.
+        send_seconds: Until an answer has been taken; none has more than 300 bytes.
+        close_seconds: Until the other side closes after a rejection, an abort or a release.
+        per_address: Connections from one address.
+        connections: Connections in total.
+    """
+
+    associate_pdu: int = 262_144
+    data_pdu: int = 131_072
+    data_set: int = 4 * 2**30 - 65_536
+    associate_seconds: float = 10.0
+    pdu_seconds: float = 30.0
+    idle_seconds: float = 300.0
+    send_seconds: float = 30.0
+    close_seconds: float = 2.0
+    per_address: int = 8
+    connections: int = 64
+
+    @property
+    def pdu(self) -> PduBounds:
+        """What the upper layer needs to know of this."""
+        return PduBounds(associate=self.associate_pdu, data=self.data_pdu)
+
+
+class Admission:
+    """Counts connections."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        """Count a new connection; False when there are too many already."""
+        with self._lock:
+            if (
+                self._open[address] >= self._bounds.per_address
+                or self._open.total() >= self._bounds.connections
+            ):
+                return False
+            self._open[address] += 1
+            return True
+
+    def leave(self, address: str) -> None:
+        """Forget a connection that has ended."""
+        with self._lock:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]

@@ -1,0 +1,353 @@
+"""One connection of the DICOM port: moves bytes between a socket, the upper layer and the store.
+
+Everything here runs in the port's event loop and never waits; what waits for the disk runs in the
+port's threads, one act of a connection at a time. While it does, nothing more of this connection is
+looked at: that keeps a hasty sender from filling the memory, and one operation at a time is what
+was negotiated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, Final
+
+from undisc_node.dicom.bounds import Bounds
+from undisc_node.dicom.dimse import negotiation, statuses
+from undisc_node.dicom.dimse.commands import Command, Request, encode_command
+from undisc_node.dicom.dimse.messages import CommandReceived, Messages
+from undisc_node.dicom.store_scp import Arrival, IncomingReport, Visit
+from undisc_node.dicom.upper_layer import (
+    NEED_DATA,
+    AssociationAborted,
+    AssociationRequested,
+    Connection,
+    DataReceived,
+    Event,
+    ReleaseRequested,
+    RemoteViolation,
+    Side,
+    State,
+    pdu,
+)
+
+# Many senders keep Nagle's algorithm on: their last packet of an image waits for our
+# acknowledgement, which the system delays by 40 ms unless told otherwise at every read (tcp(7)).
+_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+_UNSENT: Final = 65_536  # bytes of answers waiting to be taken before nothing more is read
+
+
+class Line(asyncio.BufferedProtocol):
+    """One connection.
+
+    Args:
+        loop: The port's event loop.
+        workers: Run what waits for the disk.
+        buffer: Where bytes arrive; shared by all lines, as it is empty again after each call.
+        bounds: What to put up with.
+        visit: Who this is, and where objects go.
+        logger: Where to write lines without patient data.
+        closed: Called when everything of this connection has ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        workers: Executor,
+        buffer: memoryview,
+        bounds: Bounds,
+        visit: Visit,
+        logger: logging.Logger,
+        closed: Callable[[Line], None],
+    ) -> None:
+        self._loop = loop
+        self._workers = workers
+        self._buffer = buffer
+        self._bounds = bounds
+        self._visit = visit
+        self._log = logger
+        self._closed = closed
+        self._connection = Connection(Side.ACCEPTOR, bounds.pdu)
+        self._messages = Messages()
+        self._syntaxes: dict[int, str] = {}  # and the next: what was agreed upon by context
+        self._classes: dict[int, str] = {}
+        self._transport: asyncio.Transport | None = None
+        self._socket: Any = None
+        self._command = Command(0)
+        self._context = 0
+        self._arrival: Arrival | IncomingReport | None = None
+        self._rest: memoryview | bytes = b""  # of a piece that did not fit before sealing
+        self._rest_is_last = False
+        self._is_busy = False
+        self._is_stopping = False
+        self._is_blocked = False
+        self._is_gone = False
+        now = loop.time()
+        self._begun_at = now
+        self._active_at = now
+        self._pdu_at = now
+        self._pdu = 0
+        self._blocked_at = now
+        self._over_at: float | None = None
+
+    # --- What asyncio calls ---------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport over."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's promise, for mypy
+        self._transport = transport
+        transport.set_write_buffer_limits(high=_UNSENT)
+        self._socket = transport.get_extra_info("socket")
+        self._acknowledge()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Say where bytes go."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Look at bytes that arrived."""
+        self._acknowledge()
+        self._active_at = self._loop.time()
+        self._connection.receive_data(self._buffer[:nbytes])
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """Learn that the other side will send nothing more; an answer may still be owed."""
+        self._connection.receive_end()
+        self._advance()
+        return self._is_busy
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Learn that the socket is closed."""
+        self._is_gone = True
+        self._connection.receive_end()
+        if not self._is_busy:
+            self._end()
+
+    def pause_writing(self) -> None:
+        """Learn that answers are not taken."""
+        self._is_blocked = True
+        self._blocked_at = self._loop.time()
+
+    def resume_writing(self) -> None:
+        """Learn that answers are taken again."""
+        self._is_blocked = False
+        self._advance()
+
+    # --- What the port calls --------------------------------------------------------------------
+
+    def look_at_clock(self) -> None:
+        """End the connection if it has let a deadline pass."""
+        now = self._loop.time()
+        connection, bounds = self._connection, self._bounds
+        if self._is_gone or self._transport is None:
+            return
+        if self._over_at is not None:
+            if now - self._over_at > bounds.close_seconds:
+                self._transport.abort()
+        elif self._is_blocked:
+            if now - self._blocked_at > bounds.send_seconds:
+                self._expire("does not take answers")
+        elif self._is_busy:
+            return
+        elif connection.state is State.AWAITING_REQUEST:
+            if now - self._begun_at > bounds.associate_seconds:
+                self._expire("did not ask for an association in time")
+        elif connection.is_within_pdu or self._messages.is_within_message:
+            since = self._pdu_at if connection.is_within_pdu else self._active_at
+            if now - since > bounds.pdu_seconds:
+                self._expire("sent a message that took too long")
+        elif now - self._active_at > bounds.idle_seconds:
+            self._expire("was idle")
+
+    def stop(self) -> None:
+        """End the connection; an object that is being stored gets its answer first."""
+        self._is_stopping = True
+        if not self._is_busy:
+            self._abort()
+
+    # --- How it works ---------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Look at what has arrived as far as that is possible now."""
+        try:
+            while not self._is_busy and not self._is_blocked:
+                if self._rest or self._rest_is_last:
+                    self._write_on()
+                    continue
+                event = self._connection.next_event()
+                if event is NEED_DATA:
+                    break
+                self._act(event)
+        except RemoteViolation as violation:
+            self._log.info("DICOM: connection from %s ended: %s", self._visit.name, violation)
+            self._drop_arrival()
+            self._connection.violate(violation)
+        self._send()
+        self._pace()
+
+    def _act(self, event: Event) -> None:
+        """Do what an event asks for."""
+        if isinstance(event, DataReceived):
+            self._take(event)
+        elif isinstance(event, AssociationRequested):
+            self._answer_request(event.request)
+        elif isinstance(event, ReleaseRequested):
+            self._connection.confirm_release()
+        elif isinstance(event, AssociationAborted):
+            self._drop_arrival()
+
+    def _answer_request(self, request: pdu.AssociateRequest) -> None:
+        """Accept or reject an association."""
+        if request.application != pdu.APPLICATION_CONTEXT:
+            self._connection.reject(pdu.APPLICATION_UNKNOWN)
+        elif not self._visit.may_call(request.calling):
+            self._connection.reject(pdu.CALLING_TITLE_UNKNOWN)
+        elif self._is_stopping:
+            self._connection.reject(pdu.CONGESTION)
+        else:
+            accept = negotiation.answer(request, max_length=self._bounds.data_pdu)
+            self._syntaxes = {
+                one.id: one.transfer_syntax
+                for one in accept.contexts
+                if one.answer == pdu.ContextAnswer.ACCEPTED
+            }
+            self._classes = {one.id: one.abstract_syntax for one in request.contexts}
+            self._connection.accept(accept)
+
+    def _take(self, piece: DataReceived) -> None:
+        """Take a piece of a message."""
+        received = self._messages.take(piece)
+        if isinstance(received, CommandReceived):
+            self._begin(received.context, received.command)
+        elif received is not None:
+            self._rest, self._rest_is_last = received.data, received.is_last
+
+    def _begin(self, context: int, command: Command) -> None:
+        """Act on a command."""
+        self._context, self._command = context, command
+        if command.is_answer:
+            raise RemoteViolation("an answer to nothing")
+        if command.field == Request.STORE and command.has_data_set:
+            self._arrival = self._visit.begin(
+                command, sop_class=self._classes[context], transfer_syntax=self._syntaxes[context]
+            )
+        elif command.field == Request.EVENT_REPORT and command.has_data_set:
+            self._arrival = self._visit.report(self._syntaxes[context])
+        elif not command.has_data_set:
+            self._answer_short(command)
+
+    def _answer_short(self, command: Command) -> None:
+        """Answer a request that has no data set, or one that nobody knows."""
+        if command.field == Request.CANCEL:
+            return  # of an operation that has ended; it has no answer (PS3.7 §9.3.2.3)
+        is_echo = command.field == Request.ECHO
+        self._answer(statuses.SUCCESS if is_echo else statuses.UNRECOGNISED_OPERATION)
+
+    def _write_on(self) -> None:
+        """Hand on what is left of a piece; seal when there is no room, store at the end."""
+        arrival = self._arrival
+        if arrival is None:  # the data set of a request that nobody knows
+            is_last, self._rest, self._rest_is_last = self._rest_is_last, b"", False
+            if is_last:
+                self._answer_short(self._command)
+            return
+        used = arrival.write(memoryview(self._rest))
+        self._rest = self._rest[used:]
+        if self._rest:
+            self._work(arrival.seal, lambda _: None)
+        elif self._rest_is_last:
+            self._rest_is_last = False
+            self._work(arrival.finish, self._stored)
+
+    def _stored(self, outcome: tuple[int, str]) -> None:
+        """Answer for an object."""
+        self._arrival = None
+        self._answer(*outcome)
+
+    def _answer(self, status: int, comment: str = "") -> None:
+        """Say what became of a request."""
+        if self._connection.state is State.ESTABLISHED:
+            answer = encode_command(self._command.answer(status, comment))
+            self._connection.send(self._context, answer, is_command=True)
+
+    def _work(self, act: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Let a thread do what waits for the disk; look at nothing more until it is done."""
+        self._is_busy = True
+        self._rest = bytes(self._rest)
+        self._connection.hold()
+
+        def done(work: asyncio.Future[Any]) -> None:
+            self._is_busy = False
+            self._active_at = self._pdu_at = self._loop.time()
+            then(work.result())
+            if self._is_gone:
+                self._end()
+            elif self._is_stopping:
+                self._send()
+                self._abort()
+            else:
+                self._advance()
+
+        self._loop.run_in_executor(self._workers, act).add_done_callback(done)
+
+    def _send(self) -> None:
+        """Send what is to be sent; close what is over."""
+        output = self._connection.data_to_send()
+        if self._transport is None or self._is_gone:
+            return
+        if output:
+            self._transport.write(b"".join(output))
+        if self._connection.is_over:
+            self._transport.close()
+        if self._over_at is None and self._connection.state in (State.IDLE, State.AWAITING_CLOSE):
+            self._over_at = self._loop.time()
+
+    def _pace(self) -> None:
+        """Read on, or not; note when a PDU began."""
+        if self._connection.pdus_begun != self._pdu:
+            self._pdu = self._connection.pdus_begun
+            self._pdu_at = self._loop.time()
+        if self._transport is None or self._is_gone or self._transport.is_closing():
+            return
+        if self._is_busy or self._is_blocked:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _acknowledge(self) -> None:
+        if _QUICK_ACK is not None and self._socket is not None:
+            try:
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+            except OSError:
+                return  # closed just now
+
+    def _expire(self, why: str) -> None:
+        self._log.info("DICOM: connection from %s ended: it %s", self._visit.name, why)
+        self._abort()
+
+    def _abort(self) -> None:
+        """End at once, with a word if an association is there."""
+        self._drop_arrival()
+        if self._connection.state is State.AWAITING_REQUEST:
+            self._connection.time_out()
+        elif not self._connection.is_over and self._connection.state is not State.AWAITING_CLOSE:
+            self._connection.abort()
+        self._send()
+        if self._transport is not None and not self._is_gone:
+            self._transport.close()
+
+    def _drop_arrival(self) -> None:
+        self._rest, self._rest_is_last = b"", False
+        if self._arrival is not None and not self._is_busy:
+            self._arrival.close()
+            self._arrival = None
+
+    def _end(self) -> None:
+        self._drop_arrival()
+        self._visit.close()
+        self._closed(self)
