@@ -284,6 +284,26 @@ STUDY_DETAIL: dict[str, Any] = {
             "replaced": False,
         }
     ],
+    "notices": [
+        {
+            "peer": PEER_ID,
+            "peer_name": "Riverside Radiology",
+            "kind": "grown",
+            "made": "2026-11-26T08:00:00Z",
+            "attempts": 1,
+            "done": "2026-11-26T08:00:05Z",
+            "outcome": "asks for the difference",
+        },
+        {
+            "peer": PEER_ID,
+            "peer_name": None,
+            "kind": "patient",
+            "made": "2026-11-26T08:00:00Z",
+            "attempts": 3,
+            "done": None,
+            "outcome": "unreachable: nobody answers",
+        },
+    ],
     "media": [],
 }
 

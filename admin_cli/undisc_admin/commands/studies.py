@@ -15,7 +15,7 @@ from undisc_admin.commands.studies_export import export_study
 from undisc_admin.commands.studies_import import import_studies
 from undisc_admin.commands.studies_leaving import keep, leaving
 from undisc_admin.commands.studies_pull import pull_studies
-from undisc_admin.commands.studies_reports import say_reports
+from undisc_admin.commands.studies_reports import say_notices, say_reports
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short, size
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -147,6 +147,7 @@ def show_study(session: Session, study: str, instances: bool) -> None:  # noqa: 
         say([f"fetched from {name}, {moment(step.text_or_none('at'))}"])
     say(map(_came_from, answer.parts("media")))
     say(copies(answer.parts("receipts")))
+    say_notices(answer)
     if row.integer("waiting"):
         hint(f"decide on what waits: undisc studies resolve {short(row.text('id'))} --accept")
 

@@ -1,10 +1,14 @@
-"""The reports of a study, as `undisc studies show` lists them."""
+"""The reports of a study and the notices about it, as `undisc studies show` lists them."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from undisc_admin.answer import Answer
-from undisc_admin.render import Column, day, moment
+from undisc_admin.render import Column, clean, count_of, day, moment
 from undisc_admin.screen import say, say_table
+
+_TOLD: Final = {"grown": "what was added", "patient": "the patient's corrected identity"}
 
 
 def say_reports(study: Answer) -> None:
@@ -34,6 +38,20 @@ def say_reports(study: Answer) -> None:
             for one in reports
         ],
     )
+
+
+def say_notices(study: Answer) -> None:
+    """Say who was told that something happened to the study, and what came of it."""
+    for one in study.parts("notices"):
+        name = clean(one.text_or_none("peer_name") or one.text("peer"))
+        what = _TOLD.get(one.text("kind"), one.text("kind"))
+        done = one.text_or_none("done")
+        outcome = clean(one.text("outcome"))
+        if done:
+            say([f"{name} was told of {what}, {moment(done)}: {outcome}"])
+        else:
+            tries = count_of(one.integer("attempts"), "try", "tries")
+            say([f"{name} is to be told of {what}, after {tries}: {outcome or 'due'}"])
 
 
 def _state(report: Answer) -> str:

@@ -57,3 +57,28 @@ def test_names_from_outside_cannot_move_the_cursor(undisc, node):
 
     assert "\x1b" not in output
     assert "\u202e" not in output
+
+
+def test_a_study_shows_its_reports_and_who_was_told(undisc):
+    done = undisc("studies", "show", "3f2a")
+
+    line = next(line for line in done.stdout.splitlines() if line.startswith("CT head"))
+    assert "final" in line
+    assert "2026-11-26" in line
+    assert "Riverside Radiology was told of what was added" in done.stdout
+    assert "is to be told of the patient's corrected identity, after 3 tries" in done.stdout
+
+
+def test_the_day_list_shows_time_patient_and_procedure(undisc, node):
+    done = undisc("orders", "list", "--from", "2026-11-24", "--text", "A-77")
+
+    assert "2026-11-24 10:15  A-77" in done.stdout
+    assert "CT head" in done.stdout
+    assert node.asked[-1].query == {"first": "2026-11-24", "text": "A-77", "limit": "500"}
+
+
+def test_a_worklist_that_does_not_answer_is_named_with_the_list(undisc, node):
+    problem = {"at": "2026-11-24T06:00:00Z", "orders": 0, "problem": "worklist_unreachable: no"}
+    node.say("GET", "orders", {"orders": [], "worklist": problem})
+
+    assert "worklist_unreachable: no" in undisc("orders", "list").stderr
