@@ -44,11 +44,16 @@ class Asked:
     def get(self, path: str, accept: str) -> tuple[float, float, bytes | int]:
         """Ask; return seconds to the first byte and to the last, and the body or its size."""
         buffer = memoryview(bytearray(2**20))
+        headers = self._headers | {"Accept": accept}
         began = time.perf_counter()
-        self._connection.request(
-            "GET", f"/dicom-web{path}", headers=self._headers | {"Accept": accept}
-        )
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request("GET", f"/dicom-web{path}", headers=headers)
+            answer = self._connection.getresponse()
+        except ConnectionError:  # it was idle for too long
+            self._connection.close()
+            began = time.perf_counter()
+            self._connection.request("GET", f"/dicom-web{path}", headers=headers)
+            answer = self._connection.getresponse()
         first = time.perf_counter() - began
         if answer.status != http.client.OK:
             raise LeftOut(f"{self.name} answered {answer.status} to {path}")
