@@ -61,7 +61,7 @@ class Streaming:
         outlet: Outlet | None = None
         try:
             await response.prepare(request)
-            outlet = await _outlet(transport, self._pace)
+            outlet = await open_outlet(transport, self._pace)
             await self._send_batches(response, stream, outlet)
         except (BadTicket, TimeoutError, ConnectionError):
             _abort(transport)
@@ -124,7 +124,7 @@ def _begin(batches: Iterator[Sequence[Slice]], outlet: Outlet | None) -> _Begun:
     return _Begun(batch, sent=True)
 
 
-async def _outlet(transport: asyncio.Transport | None, pace: Pace) -> Outlet | None:
+async def open_outlet(transport: asyncio.Transport | None, pace: Pace) -> Outlet | None:
     """Open the direct way to the receiver, once nothing is left that must go before; not for TLS.
 
     Raises:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -19,8 +18,13 @@ from undisc_node.web import keys
 from undisc_node.web.dicomweb.accept import MULTIPART
 from undisc_node.web.dicomweb.places import base_of
 from undisc_node.web.limits import PACE
+from undisc_node.web.outlet import Outlet
+from undisc_node.web.streaming import open_outlet
+from undisc_node.web.workers import Workers
 
-_BATCH: Final = 2 * 2**20  # bytes read in one step of a thread; two of them are in memory
+_BATCH: Final = 2**20  # bytes read in one step of a thread, to be sent by the event loop
+_TURN: Final = 16 * 2**20  # bytes that a thread reads and sends before others get it
+_SMALL: Final = 65_536  # bytes; below, copying costs less than another write
 _FAST: Final = 1  # zlib's level: JSON shrinks to a tenth already
 _GZIP: Final = 31  # zlib's window bits for a gzip frame
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -92,31 +96,76 @@ def _zipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
 async def _send(
     request: web.Request, pieces: Iterator[bytes], headers: dict[str, str], size: int | None
 ) -> web.StreamResponse:
-    workers = request.app[keys.WORKERS]
+    workers, transport = request.app[keys.WORKERS], request.transport
     batch = await workers.run(lambda: _batch(pieces))  # a fault so far is still an error answer
     response = web.StreamResponse(headers={**_HEADERS, **headers})
     response.content_length = size
-    following: asyncio.Task[list[bytes]] | None = None
+    outlet: Outlet | None = None
     try:
         await response.prepare(request)
-        while batch:
-            following = asyncio.create_task(workers.step(lambda: _batch(pieces)))
-            async with asyncio.timeout(PACE.seconds(sum(map(len, batch)))):
-                for piece in batch:
-                    await response.write(piece)
-            batch = await following
+        if size is not None:  # otherwise every piece needs a head of its own (RFC 9112 §7.1)
+            outlet = await open_outlet(transport, PACE)
+        if outlet is None:
+            await _write_blocks(response, batch, pieces, workers)
+        else:
+            await _push(outlet, batch, pieces, workers)
         await response.write_eof()
     except BaseException:
-        if request.transport is not None:
-            request.transport.abort()
+        if transport is not None:
+            transport.abort()
         raise
     finally:
-        if following is not None and not following.done():
-            with suppress(Exception):
-                await following
-        if isinstance(pieces, Generator):
-            await workers.step(pieces.close)
+        await workers.step(lambda: _close(pieces, outlet))
     return response
+
+
+async def _write_blocks(
+    response: web.StreamResponse, batch: list[bytes], pieces: Iterator[bytes], workers: Workers
+) -> None:
+    """Send through the event loop: TLS, and answers whose length is not known."""
+    while batch:
+        async with asyncio.timeout(PACE.seconds(sum(map(len, batch)))):
+            for piece in batch:
+                await response.write(piece)
+        batch = await workers.step(lambda: _batch(pieces))
+
+
+async def _push(
+    outlet: Outlet, batch: list[bytes], pieces: Iterator[bytes], workers: Workers
+) -> None:
+    """Let a thread read and send in turns; waking one costs as much as sending a small image."""
+    outlet.put_bytes(batch)
+    ended = False
+    while not ended:
+        async with asyncio.timeout(PACE.seconds(_TURN)):
+            while not await workers.step(outlet.push):
+                await outlet.writable()
+            ended = await workers.step(lambda: _turn(outlet, pieces))
+    async with asyncio.timeout(PACE.seconds(_TURN)):
+        while not await workers.step(outlet.push):
+            await outlet.writable()
+
+
+def _turn(outlet: Outlet, pieces: Iterator[bytes]) -> bool:
+    """Read and send until it is enough, or the receiver slow; tell whether all was read."""
+    sent = waiting = 0
+    for piece in pieces:
+        outlet.put_bytes((piece,))
+        sent += len(piece)
+        waiting += len(piece)
+        if waiting < _SMALL:
+            continue
+        waiting = 0
+        if not outlet.push() or sent >= _TURN:
+            return False
+    return True
+
+
+def _close(pieces: Iterator[bytes], outlet: Outlet | None) -> None:
+    if outlet is not None:
+        outlet.close()
+    if isinstance(pieces, Generator):
+        pieces.close()
 
 
 def _batch(pieces: Iterator[bytes]) -> list[bytes]:
@@ -126,7 +175,7 @@ def _batch(pieces: Iterator[bytes]) -> list[bytes]:
     size = 0
     for piece in pieces:
         size += len(piece)
-        if len(piece) < 65_536:  # noqa: PLR2004 - where copying costs less than another write
+        if len(piece) < _SMALL:
             small += piece
         else:
             if small:
