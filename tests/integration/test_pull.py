@@ -132,3 +132,22 @@ def test_an_archive_that_is_away_is_said(department):
 
     assert done.returncode == 8
     assert "does not accept an association" in done.stderr
+
+
+def test_a_study_goes_into_an_archive_that_offers_no_storage_commitment(department):
+    """DCMTK is asked for the patient, refuses the commitment, and has the study all the same."""
+    study = make_study(31, SIZES)
+    for one in study.instances:
+        department.node.import_bytes(one.file)
+
+    sent = department.undisc(
+        "studies", "push", study.uid, "--to", "dcmtk-get", "--patient", "L-31", "--accept"
+    )
+    found = department.undisc(
+        "studies", "pull", "--patient", "L-31", "--from", "dcmtk-get", "--dry-run", "--json"
+    )
+
+    assert sent.returncode == 0, sent.stderr
+    assert "3 of 3 images are in the PACS dcmtk-get under L-31" in sent.stderr
+    assert "confirmed" not in sent.stderr
+    assert [one["uid"] for one in json.loads(found.stdout)["studies"]] == [study.uid]
