@@ -28,12 +28,11 @@ FLOORS: Final = (
     Floor("blake3", "1.0.11", "the version whose threads and buffers were measured and tested"),
     Floor("click", "8.5.1", "the help texts of the reference pages are compared with it"),
     Floor("cryptography", "50.0.2", "brings OpenSSL; encrypts into buffers of ours"),
+    Floor("hl7", "0.4.5", "cuts messages of a RIS into fields; the tested version"),
     Floor("platformdirs", "4.14.7", "the tested version"),
     Floor("prometheus-client", "0.26.0", "the tested version"),
     Floor("pydicom", "3.0.2", "reads values of hostile files; older ones follow paths in them"),
     Floor("PyNaCl", "1.6.2", "brings libsodium, whose check of points older ones lack"),
-    Floor(
-        "pynetdicom", "3.0.4", "calls archives for us; our port was tested against this one"
-    ),
+    Floor("pynetdicom", "3.0.4", "calls archives for us; our port was tested against this one"),
     Floor("sqlite-utils", "4.2.1", "its migrations; older ones have none"),
 )
