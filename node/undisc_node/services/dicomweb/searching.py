@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from undisc_node.services.dicomweb.holdings import Held, Holdings
 from undisc_node.services.dicomweb.matching import all_match
 from undisc_node.services.dicomweb.model import BULK, Attributes
 from undisc_node.services.dicomweb.scope import Allowed
+from undisc_node.services.errors import ServiceError
 from undisc_node.services.model import Study
 from undisc_node.services.ports import Catalog
 from undisc_node.services.study_search import StudyFacts, StudySearch
@@ -106,7 +108,8 @@ class Searching:
         first = held.instances[0] if held and held.instances else None
         inside: Mapping[str, Any] = {}
         if first is not None and (extra or facts is None):
-            inside = self._descriptions.of(first).attributes
+            with suppress(ServiceError):  # one damaged study must not hide all the others
+                inside = self._descriptions.of(first).attributes
         series = len(held.series) if held else facts.series if facts else 0
         instances = len(held.instances) if held else study.instances
         patient = study.patient
