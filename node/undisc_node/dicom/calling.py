@@ -7,13 +7,13 @@ sent from a stream, piece by piece: the library would hold all fragments of an o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, BinaryIO, Final
 
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
@@ -25,6 +25,9 @@ from undisc_node.services.errors import Refused, Unavailable
 SECONDS: Final = 60.0  # for an answer; storing is durable before it is answered
 _CONNECT_SECONDS: Final = 10.0
 _PDU: Final = 131_072  # bytes that we take in one PDU: DCMTK's maximum
+_MAX_MESSAGE: Final = (
+    2 * 2**30
+)  # bytes of one message with its data set, held in memory by the library
 _FRAGMENT: Final = 131_072  # bytes of an object sent at once, unless the other side takes less
 _QUEUED: Final = 16  # fragments waiting for the network: 2 MiB
 _PAUSE: Final = 0.0005  # seconds between looks at that queue
@@ -87,10 +90,11 @@ def calling(
         called.port,
         ae_title=called.called_ae,
         ext_neg=list(roles) or None,
-        evt_handlers=list(handlers),
+        evt_handlers=[*_Bounded().handlers(), *handlers],
         max_pdu=_PDU,
     )
     if not association.is_established:
+        _close(association)
         raise _not_accepted(association, called)
     try:
         yield association
@@ -99,6 +103,39 @@ def calling(
         raise
     if association.is_established:
         association.release()
+
+
+def _close(association: Any) -> None:
+    """Close what the library leaves open when no association came of a connection."""
+    connection = getattr(association.dul.socket, "socket", None)
+    if connection is not None:
+        connection.close()
+
+
+class _Bounded:
+    """Refuses what the library would believe: any length of a PDU, and a message without end."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._receive: Callable[[int], bytearray] | None = None
+
+    def handlers(self) -> list[Any]:
+        """Return what has to be called on events of the association."""
+        return [(evt.EVT_CONN_OPEN, self._opened), (evt.EVT_DIMSE_RECV, self._complete)]
+
+    def _opened(self, event: Any) -> None:
+        connection = event.assoc.dul.socket
+        self._receive = connection.recv
+        connection.recv = self._bounded
+
+    def _complete(self, _event: Any) -> None:
+        self._held = 0
+
+    def _bounded(self, count: int) -> bytearray:
+        self._held += count
+        if self._receive is None or count > _PDU or self._held > _MAX_MESSAGE:
+            raise OSError("the other side sends more than was announced")
+        return self._receive(count)
 
 
 def _not_accepted(association: Any, called: Called) -> Unavailable | Refused:
