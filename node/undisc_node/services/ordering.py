@@ -84,10 +84,14 @@ class Ordering:
                     # A worklist keeps what is done or cancelled for a while; the RIS knows better.
                     said = replace(said, state=known.state)
                 records.orders.put(_merged(known, said))
-            records.orders.forget(now_ms - _KEPT_MS)
-            records.reports.forget_messages(now_ms - _KEPT_MS)
         self._last = Refreshed(now_ms, len(found), "")
         return self._last
+
+    def forget(self) -> int:
+        """Forget orders and messages of long ago; return how many."""
+        before_ms = self._clock.now_ms() - _KEPT_MS
+        with self._catalog.change() as records:
+            return records.orders.forget(before_ms) + records.reports.forget_messages(before_ms)
 
     @property
     def last(self) -> Refreshed:

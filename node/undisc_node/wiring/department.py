@@ -30,6 +30,7 @@ from undisc_node.wiring.duties import Duty
 
 _WAITING_SECONDS: Final = 5.0  # how often reports that wait look for their images
 _NOTICE_SECONDS: Final = 5.0
+_FORGET_SECONDS: Final = 3_600.0
 _FOLDER_SECONDS: Final = 5.0
 _MINUTE: Final = 60.0
 
@@ -92,6 +93,7 @@ def build_department(
     )
     duties = [
         Duty("attaching reports", _WAITING_SECONDS, reporting.attach_waiting),
+        Duty("forgetting old orders", _FORGET_SECONDS, ordering.forget),
         Duty("telling other nodes", _NOTICE_SECONDS, noticing.send_due),
     ]
     if worklist is not None and settings.worklist_minutes:

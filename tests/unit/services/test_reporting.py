@@ -200,3 +200,13 @@ def test_the_patient_of_the_object_is_the_patient_of_the_study(alone):
     raw = hl7.report().replace(b"Doe^Jane", b"DOE-SMITH^JANE M")
     assert send(alone, raw) == "AA"
     assert (alone.study().patient, alone.study().state) == (JANE, "active")
+
+
+def test_orders_and_messages_of_long_ago_are_forgotten(alone, clock):
+    """Otherwise the catalog grows with every message for ever, also without a worklist."""
+    send(alone, hl7.order("1"))
+    assert alone.ordering.forget() == 0
+    clock.advance(100 * 86_400)
+    send(alone, hl7.order("2", accession="A-8"))
+    assert alone.ordering.forget() == 2
+    assert [one.accession for one in alone.ordering.list("20200101", "20301231", "", 9)] == ["A-8"]
