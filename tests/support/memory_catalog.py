@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from support.memory_archives import Deliveries, PacsRows, forget_study
+from support.memory_consents import Consents, Visits
 from support.memory_department import Notices, Orders, Queue, Reports
 from support.memory_figures import Figures
 from support.memory_media import Media, forget_media
@@ -436,6 +437,8 @@ class MemoryRecords:
         self.orders = Orders(tables, writable=writable)
         self.reports = Reports(tables, writable=writable)
         self.notices = Notices(tables, writable=writable)
+        self.consents = Consents(tables, writable=writable)
+        self.visits = Visits(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

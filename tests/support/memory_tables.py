@@ -6,6 +6,13 @@ import copy
 from dataclasses import dataclass, field
 
 from undisc_node.services.archive_model import Delivery, Pacs
+from undisc_node.services.consent_rows import (
+    Consent,
+    ConsentText,
+    Visit,
+    VisitGrant,
+    VisitStudy,
+)
 from undisc_node.services.department_rows import Message, Order, Report
 from undisc_node.services.media_model import Medium
 from undisc_node.services.model import (
@@ -58,6 +65,11 @@ class Tables:
     reports: dict[bytes, Report] = field(default_factory=dict)
     messages: dict[tuple[str, str], Message] = field(default_factory=dict)
     notices: dict[bytes, NoticeRow] = field(default_factory=dict)
+    consents: dict[bytes, Consent] = field(default_factory=dict)
+    consent_texts: dict[bytes, ConsentText] = field(default_factory=dict)
+    visits: dict[bytes, Visit] = field(default_factory=dict)
+    visit_studies: dict[tuple[bytes, bytes], VisitStudy] = field(default_factory=dict)
+    visit_grants: dict[tuple[bytes, bytes, bytes], VisitGrant] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)
     deliveries: dict[bytes, Delivery] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from typing import Final
 from undisc_node.services.ports import Entropy
 from undisc_node.storage.archives import DeliveryTable, PacsTable
 from undisc_node.storage.ballast import Ballast
+from undisc_node.storage.consents import ConsentTable
 from undisc_node.storage.database import BUSY_MS, WAL_KEPT, open_reader, open_writer, sizes
 from undisc_node.storage.faults import database_faults
 from undisc_node.storage.fetches import FetchTable
@@ -38,6 +39,7 @@ from undisc_node.storage.shares import ShareTable
 from undisc_node.storage.staff import StaffTable
 from undisc_node.storage.studies import StudyTable
 from undisc_node.storage.tickets import TicketTable
+from undisc_node.storage.visits import VisitTable
 from undisc_node.storage.witnessed import WitnessedTable
 
 _PAUSE_SECONDS: Final = 0.3  # for which new looks wait, so that the write-ahead log can be emptied
@@ -69,6 +71,8 @@ class CatalogRecords:
     orders: OrderTable
     reports: ReportTable
     notices: NoticeTable
+    consents: ConsentTable
+    visits: VisitTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -92,6 +96,8 @@ class CatalogRecords:
             orders=OrderTable(session),
             reports=ReportTable(session),
             notices=NoticeTable(session),
+            consents=ConsentTable(session),
+            visits=VisitTable(session),
         )
 
 

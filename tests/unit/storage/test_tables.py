@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from support import samples
+from support.consents import TEXT, consent, visit
 
 
 @pytest.fixture
@@ -18,6 +19,10 @@ def raw(catalog, tmp_path):
         records.grants.revoke(samples.grant().id, 77)
         records.shares.add(samples.share())
         records.shares.revoke(samples.share().id, 77)
+        records.consents.add_text(TEXT)
+        records.consents.add(consent())
+        records.consents.withdraw(consent().id, 77, "anna", "")
+        records.visits.put(visit(consent(), closed_ms=77))
         for number in range(3):
             records.log.append(b"event %d" % number, bytes(32))
     # As an administrator's shell would: foreign keys and recursive triggers are off there.
@@ -56,6 +61,14 @@ def raw(catalog, tmp_path):
         "UPDATE studies SET instances = 'many'",
         "UPDATE packs SET index_at = length",
         "UPDATE packs SET length = 0",
+        "UPDATE consents SET withdrawn_ms = NULL",
+        "UPDATE consents SET withdrawn_why = 'they said so'",
+        "UPDATE consents SET record = x'00'",
+        "UPDATE consents SET patient_id = 'P-2'",
+        "DELETE FROM consents",
+        "UPDATE consent_texts SET text = 'may we do anything?'",
+        "DELETE FROM consent_texts",
+        "UPDATE visits SET closed_ms = NULL",
     ],
 )
 def test_the_tables_refuse(raw, attack):

@@ -32,6 +32,15 @@ from undisc_node.services.ports.archives import (
 from undisc_node.services.ports.archives import (
     Watch as Watch,
 )
+from undisc_node.services.ports.consents import (
+    ConsentRecords as ConsentRecords,
+)
+from undisc_node.services.ports.consents import (
+    ConsentTexts as ConsentTexts,
+)
+from undisc_node.services.ports.consents import (
+    VisitRecords as VisitRecords,
+)
 from undisc_node.services.ports.department import (
     NoticeRecords as NoticeRecords,
 )

@@ -24,6 +24,7 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_node.services.ports.archives import DeliveryRecords, PacsRecords
+from undisc_node.services.ports.consents import ConsentRecords, VisitRecords
 from undisc_node.services.ports.department import (
     NoticeRecords,
     OrderRecords,
@@ -442,6 +443,14 @@ class Records(Protocol):
     @property
     def notices(self) -> NoticeRecords:
         """What other nodes have to be told."""
+
+    @property
+    def consents(self) -> ConsentRecords:
+        """Recorded consents."""
+
+    @property
+    def visits(self) -> VisitRecords:
+        """Visits, and what came of them."""
 
 
 class Catalog(Protocol):

@@ -6,10 +6,19 @@ may undo: a revocation stays, what a grant or share says stays, the log only gro
 Python ends in an error, not in a revived capability.
 """
 
-from undisc_node.storage.migrations import first_eight, media, orders, pacs, queue, searching, staff
+from undisc_node.storage.migrations import (
+    consents,
+    first_eight,
+    media,
+    orders,
+    pacs,
+    queue,
+    searching,
+    staff,
+)
 from undisc_node.storage.migrations.steps import CATALOG
 
-STEPS = (first_eight, staff, pacs, queue, orders, media, searching)
+STEPS = (first_eight, staff, pacs, queue, orders, media, searching, consents)
 """The files whose steps make the catalog, in their order."""
 
 __all__ = ["CATALOG", "STEPS"]
