@@ -161,8 +161,10 @@ def _coercions() -> str:
 
 def _security() -> str:
     return (
-        "The DICOM port offers no TLS in this version; keep it on a network of its own. Before\n"
-        "a byte of DICOM is read, the address must be that of a listed sender. Between nodes,\n"
+        "The DICOM port speaks TLS on a port of its own (`dicom.tls_certificate`): PS3.15 §B.12,\n"
+        "TLS 1.2 with ECDHE and AES-GCM or 1.3, with certificates of senders where\n"
+        "`dicom.tls_clients` is set. Before a byte of DICOM is read and before a TLS handshake,\n"
+        "the address must be that of a listed sender. Between nodes,\n"
         "images travel encrypted by undisc's own protocol (`protocol/SPEC.md`), not by DICOM.\n"
         "The log's events map to DICOM audit messages (PS3.15 A.5): see [events.md](events.md)."
     )

@@ -61,6 +61,20 @@ FIELDS: Final[Mapping[str, Field]] = {
     "dicom.port": Field("dicom_port", 11112, values.PORT, "TCP port for DICOM"),
     "dicom.ae_title": Field("dicom_ae_title", "UNDISC", values.AE_TITLE, "our AE title"),
     "dicom.senders": Field("dicom_senders", [], values.SENDERS, "who may send images"),
+    "dicom.tls_port": Field("dicom_tls_port", 2762, values.PORT, "TCP port for DICOM over TLS"),
+    "dicom.tls_certificate": Field(
+        "dicom_tls_certificate",
+        "",
+        values.TEXT,
+        "PEM file of the certificate for DICOM over TLS; empty leaves that port closed",
+    ),
+    "dicom.tls_key": Field("dicom_tls_key", "", values.TEXT, "PEM file of its private key"),
+    "dicom.tls_clients": Field(
+        "dicom_tls_clients",
+        "",
+        values.TEXT,
+        "PEM file of certificates; senders must show one of them, or one signed by them",
+    ),
     "hl7.host": Field(
         "hl7_host",
         "0.0.0.0",  # noqa: S104 - the RIS is another machine; unlisted addresses are refused

@@ -27,6 +27,10 @@ class Settings:
         dicom_port: Its TCP port.
         dicom_ae_title: Our AE title.
         dicom_senders: Who may send.
+        dicom_tls_port: TCP port of DICOM over TLS.
+        dicom_tls_certificate: PEM file of its certificate; empty: the port stays closed.
+        dicom_tls_key: PEM file of the private key.
+        dicom_tls_clients: PEM file of what senders must show; empty: nothing.
         hl7_host: Address of the HL7 port.
         hl7_port: Its TCP port.
         watch_folders: Folders into which programs drop images.
@@ -64,6 +68,10 @@ class Settings:
     dicom_port: int
     dicom_ae_title: str
     dicom_senders: tuple[Sender, ...]
+    dicom_tls_port: int
+    dicom_tls_certificate: str
+    dicom_tls_key: str
+    dicom_tls_clients: str
     hl7_host: str
     hl7_port: int
     watch_folders: tuple[Watched, ...]

@@ -14,7 +14,6 @@ import sys
 from undisc_node import logs
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
-from undisc_node.dicom.port import DicomPort
 from undisc_node.memory import few_arenas
 from undisc_node.services import auditing
 from undisc_node.services.errors import ServiceError
@@ -25,6 +24,7 @@ from undisc_node.storage.backup.staging import sweep_working_folders
 from undisc_node.web import request_ids
 from undisc_node.web.listeners import Doors, listening
 from undisc_node.wiring.building import build
+from undisc_node.wiring.doors import dicom_ports
 from undisc_node.wiring.duties import perform
 from undisc_node.wiring.node import Node
 
@@ -53,13 +53,7 @@ async def run(node: Node) -> None:
         staging=settings.home / "staging",
         hosts=frozenset(settings.internal_names),
     )
-    port = DicomPort(
-        host=settings.dicom_host,
-        port=settings.dicom_port,
-        senders=settings.dicom_senders,
-        stores=node.receiving,
-        on_report=node.on_report,
-    )
+    ports = dicom_ports(node)
     async with listening(
         doors,
         public=node.public,
@@ -67,7 +61,9 @@ async def run(node: Node) -> None:
         inside=node.inside,
         entropy=SystemEntropy(),
     ) as opened:
-        await asyncio.to_thread(port.start)
+        for name, port in ports.items():
+            await asyncio.to_thread(port.start)
+            node.listeners[name] = _address(*port.address)
         try:
             if node.hl7 is not None:
                 await node.hl7.start()
@@ -75,14 +71,14 @@ async def run(node: Node) -> None:
             _log_event(node, "node.started")
             node.listeners["public"] = _address(*opened.public)
             node.listeners["internal"] = _address(*opened.internal)
-            node.listeners["dicom"] = _address(*port.address)
             node.fetching.resume_all()
             _announce(node)
             asking = asyncio.create_task(asyncio.to_thread(_recall, node))
             await _work(node, ended)
             await asking
         finally:
-            await asyncio.to_thread(port.stop)
+            for port in ports.values():
+                await asyncio.to_thread(port.stop)
             if node.hl7 is not None:
                 await node.hl7.stop()
             _log_event(node, "node.stopped")
