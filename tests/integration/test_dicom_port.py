@@ -26,12 +26,14 @@ from support.dicom_port import (
     drained,
     running,
 )
+from support.programs import package
 from support.raw_sender import RawSender, pdu
 from undisc_node.dicom.part10 import split_part10
 from undisc_node.dicom.port import DicomPort
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.scu import echo, send_files
 from undisc_node.dicom.sources import BytesSource, FileSource
+from undisc_node.dicom.tls import tls_context
 from undisc_node.services.errors import Conflict, DiskFull, Invalid, Refused, Unavailable
 
 pytestmark = pytest.mark.integration
@@ -288,3 +290,75 @@ def test_a_report_of_storage_commitment_is_taken_in():
             association.release()
     assert status.Status == 0
     assert reports == [(bytes.fromhex("0800951106000000") + b"1.2.3\0", IMPLICIT)]
+
+
+# --- DCMTK, in all the ways it can send -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["-pdu", "4096"], ["-pdu", "131072"], ["--max-send-pdu", "4100"], ["--repeat", "3"]],
+    ids=" ".join,
+)
+def test_storescu_in_odd_ways(port, received, options):
+    path = next(path for name, path in storable_files().items() if name.endswith("CT_small.dcm"))
+    host, number = port.address
+    argv = [dcmtk("storescu"), *options, host, str(number), str(path)]
+    times = 3 if "--repeat" in options else 1
+    subprocess.run(argv, check=True, timeout=60)
+    assert len(received.files) == times
+
+
+def test_storescu_aborts_instead_of_releasing(port, received):
+    path = next(path for name, path in storable_files().items() if name.endswith("CT_small.dcm"))
+    host, number = port.address
+    argv = [dcmtk("storescu"), "--abort", host, str(number), str(path)]
+    subprocess.run(argv, check=True, timeout=60)
+    subprocess.run([dcmtk("echoscu"), "--repeat", "5", host, str(number)], check=True, timeout=60)
+    assert len(received.files) == 1
+
+
+def test_dcmsend_sends_a_folder_with_many_contexts(port, received, tmp_path):
+    known = {
+        name: path
+        for name, path in storable_files().items()
+        if "dicomdirtests" in str(path) or name.endswith("_small.dcm")
+    }
+    for number, path in enumerate(known.values()):
+        (tmp_path / f"{number}.dcm").write_bytes(path.read_bytes())
+    host, number = port.address
+    argv = [dcmtk("dcmsend"), "+sd", "--no-halt", host, str(number), str(tmp_path)]
+    subprocess.run(argv, check=True, timeout=120, capture_output=True)
+    assert len(received.files) == len(known)
+
+
+@pytest.fixture
+def certificate(tmp_path) -> Path:
+    """A key and a certificate that sign themselves."""
+    key, made = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    argv = [
+        package("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+        "-days", "2", "-subj", "/CN=node", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-keyout", str(key), "-out", str(made),
+    ]  # fmt: skip
+    subprocess.run(argv, check=True, timeout=60, capture_output=True)
+    return made
+
+
+def test_dcmtk_speaks_tls_with_the_port(received, certificate, tmp_path):
+    """Images are the same; who does not speak TLS, or shows no certificate, comes to nothing."""
+    context = tls_context(
+        certificate=certificate, key=tmp_path / "key.pem", client_authority=certificate
+    )
+    path = next(path for name, path in storable_files().items() if name.endswith("CT_small.dcm"))
+    with running(received, tls=context) as port:
+        host, number = port.address
+        key = ["+tls", str(tmp_path / "key.pem"), str(certificate)]
+        trust = ["+cf", str(certificate)]
+        send = [dcmtk("storescu"), *key, *trust, host, str(number), str(path)]
+        subprocess.run(send, check=True, timeout=60)
+        assert len(received.files) == 1
+        anonymous = [dcmtk("echoscu"), "+tla", *trust, host, str(number)]
+        assert subprocess.run(anonymous, check=False, timeout=60, capture_output=True).returncode
+        plain = [dcmtk("echoscu"), "-to", "3", "-ta", "3", host, str(number)]
+        assert subprocess.run(plain, check=False, timeout=60, capture_output=True).returncode

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import resource
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from support.clock import SeededEntropy
 from support.dicom_files import SC, data_set
 from support.dicom_port import (
     CONTEXTS,
@@ -27,8 +30,12 @@ from support.raw_sender import RawSender, associate_request, pdu
 from undisc_node.dicom.bounds import Bounds
 from undisc_node.dicom.port import DicomPort
 from undisc_node.dicom.senders import Sender
+from undisc_node.storage.keyring import Keyring
+from undisc_node.storage.packs.store import PackStore
 
 pytestmark = pytest.mark.integration
+
+SLOW_MACHINE = 5  # times slower than wanted, when other tests run beside this one
 
 
 @pytest.fixture
@@ -214,3 +221,73 @@ def test_garbage_in_an_association_ends_that_association_only(port, received, ga
     with RawSender(port.address, CONTEXTS) as sender:
         assert sender.store(1, SC, "1.2.3.4", data_set())[0] == 0
     assert len(received.files) == 1
+
+
+def test_two_hundred_stalled_connections_do_not_keep_a_real_one_out(received):
+    """From 25 addresses, half silent and half dribbling; the real sender is one of them."""
+    senders = [Sender("lan", "127.0.0.0/8")]
+    bounds = Bounds(associate_seconds=3.0, connections=100)
+    with running(received, senders=senders, bounds=bounds) as port:
+        stalled = [
+            socket.create_connection(
+                port.address, timeout=5, source_address=(f"127.0.1.{1 + number % 25}", 0)
+            )
+            for number in range(200)
+        ]
+        began = time.monotonic()
+        for number, connection in enumerate(stalled):
+            with suppress(OSError):  # some gave way to later ones
+                connection.sendall(associate_request(CONTEXTS)[: 3 + number % 2 * 40])
+        with RawSender(port.address, CONTEXTS, timeout=5.0) as sender:
+            assert sender.store(1, SC, "1.2.3.4", data_set())[0] == 0
+        took = time.monotonic() - began
+        print(f"\n  a real association beside 200 stalled ones: {took:.2f} s")
+        assert took < 1.0 * SLOW_MACHINE
+        for connection in stalled:
+            drained(connection)
+            connection.close()
+        assert time.monotonic() - began < 10 * bounds.associate_seconds
+    assert len(received.files) == 1
+
+
+def test_a_stalled_connection_gives_way_to_a_new_one_from_its_address(received):
+    with running(received, bounds=Bounds(per_address=2)) as port:
+        first, second = connect(port), connect(port)
+        second.sendall(associate_request(ECHO)[:9])
+        with RawSender(port.address, CONTEXTS) as sender:
+            assert is_closed(first)
+            assert sender.store(1, SC, "1.2.3.4", data_set())[0] == 0
+        first.close()
+        second.close()
+
+
+def test_an_instance_of_many_chunks_costs_a_chunk_of_memory(tmp_path):
+    """What arrives is sealed into a file without a name, not gathered in memory."""
+    keyring = Keyring(
+        tmp_path / "keyring.sqlite3",
+        key_encryption_key=bytes(32),
+        entropy=SeededEntropy("keyring"),
+        create=True,
+    )
+    packs = PackStore(tmp_path, keyring=keyring, entropy=SeededEntropy("packs"))
+    sizes = []
+
+    class Sizes:
+        def begin(self):
+            return packs.spool(lambda _: None)
+
+        def store(self, source, sender, digest):
+            sizes.append(source.size)
+
+    body = data_set(description=b"d" * 100) + struct.pack("<HHL", 0x7FE0, 0x10, 256 * 2**20)
+    with running(Sizes()) as port, RawSender(port.address, CONTEXTS, timeout=60) as sender:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        sender.ask_to_store(1, SC, "1.2.3.4", body, is_last=False)
+        megabyte = bytes(2**20)
+        for number in range(256):
+            sender.send(1, megabyte, fragment=131_000, is_last=number == 255)
+        assert sender.answer() == (0, "")
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024  # KiB
+        assert not list((tmp_path / "staging").iterdir())
+    keyring.close()
+    assert sizes[0] > 256 * 2**20

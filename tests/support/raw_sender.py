@@ -72,9 +72,16 @@ class RawSender:
         return self.answer()
 
     def ask_to_store(
-        self, context: int, sop_class: str, sop_uid: str, data: bytes, *, fragment: int = 16_000
+        self,
+        context: int,
+        sop_class: str,
+        sop_uid: str,
+        data: bytes,
+        *,
+        fragment: int = 16_000,
+        is_last: bool = True,
     ) -> None:
-        """Send one object and do not wait for the answer."""
+        """Send one object, or its start, and do not wait for the answer."""
         command = (
             _us(0x0100, 0x01)
             + _us(0x0110, self._next())
@@ -83,15 +90,23 @@ class RawSender:
             + _element(0x1000, _padded(sop_uid))
         )
         self.send(context, _command(sop_class, command), is_command=True)
-        self.send(context, data, fragment=fragment)
+        self.send(context, data, fragment=fragment, is_last=is_last)
 
     def send(
-        self, context: int, data: bytes, *, is_command: bool = False, fragment: int = 16_000
+        self,
+        context: int,
+        data: bytes,
+        *,
+        is_command: bool = False,
+        fragment: int = 16_000,
+        is_last: bool = True,
     ) -> None:
-        """Send a command or a data set in fragments."""
+        """Send a command or a data set, or a part of it, in fragments."""
         for start in range(0, max(1, len(data)), fragment):
             part = data[start : start + fragment]
-            control = (1 if is_command else 0) | (2 if start + fragment >= len(data) else 0)
+            control = (1 if is_command else 0) | (
+                2 if is_last and start + fragment >= len(data) else 0
+            )
             value = struct.pack(">LBB", len(part) + 2, context, control) + part
             self.connection.sendall(pdu(4, value))
 

@@ -26,8 +26,9 @@ class Bounds:
         idle_seconds: An open association without a message; MR sequences pause for minutes.
         send_seconds: Until an answer has been taken; none has more than 300 bytes.
         close_seconds: Until the other side closes after a rejection, an abort or a release.
-        per_address: Connections from one address.
-        connections: Connections in total.
+        per_address: Connections from one address; one without association gives way to a new one.
+        connections: Connections in total, likewise.
+        workers: Objects that are sealed or stored at the same moment.
     """
 
     associate_pdu: int = 262_144
@@ -39,7 +40,8 @@ class Bounds:
     send_seconds: float = 30.0
     close_seconds: float = 2.0
     per_address: int = 8
-    connections: int = 64
+    connections: int = 256
+    workers: int = 32
 
     @property
     def pdu(self) -> PduBounds:
@@ -65,6 +67,11 @@ class Admission:
                 return False
             self._open[address] += 1
             return True
+
+    def allows(self, address: str) -> bool:
+        """Tell whether this address has fewer connections than it may have."""
+        with self._lock:
+            return self._open[address] < self._bounds.per_address
 
     def leave(self, address: str) -> None:
         """Forget a connection that has ended."""

@@ -48,6 +48,7 @@ class Line(asyncio.BufferedProtocol):
         workers: Run what waits for the disk.
         buffer: Where bytes arrive; shared by all lines, as it is empty again after each call.
         bounds: What to put up with.
+        address: Where the connection comes from.
         visit: Who this is, and where objects go.
         logger: Where to write lines without patient data.
         closed: Called when everything of this connection has ended.
@@ -60,10 +61,12 @@ class Line(asyncio.BufferedProtocol):
         workers: Executor,
         buffer: memoryview,
         bounds: Bounds,
+        address: str,
         visit: Visit,
         logger: logging.Logger,
         closed: Callable[[Line], None],
     ) -> None:
+        self.address = address
         self._loop = loop
         self._workers = workers
         self._buffer = buffer
@@ -163,6 +166,16 @@ class Line(asyncio.BufferedProtocol):
                 self._expire("sent a message that took too long")
         elif now - self._active_at > bounds.idle_seconds:
             self._expire("was idle")
+
+    @property
+    def awaits_request(self) -> bool:
+        """Whether no association was asked for yet."""
+        return not self._is_gone and self._connection.state is State.AWAITING_REQUEST
+
+    def cut(self) -> None:
+        """Close at once; nothing is owed."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def stop(self) -> None:
         """End the connection; an object that is being stored gets its answer first."""

@@ -13,7 +13,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
@@ -77,8 +77,8 @@ class DicomPort:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
         self._all_closed: asyncio.Event | None = None
-        self._lines: set[Line] = set()
-        self._arriving: set[asyncio.Task[None]] = set()
+        self._lines: dict[Line, None] = {}  # in the order in which they came
+        self._arriving: dict[asyncio.Task[None], str] = {}  # before and in TLS handshakes
         self._strangers: dict[str, float] = {}
         self._buffer = memoryview(bytearray(_BUFFER))
         self._workers: ThreadPoolExecutor | None = None
@@ -99,9 +99,7 @@ class DicomPort:
         """
         self._listener = self._listen()
         self._listener.setblocking(False)  # noqa: FBT003 - the socket's own name for it
-        self._workers = ThreadPoolExecutor(
-            self._bounds.connections, thread_name_prefix="dicom-worker"
-        )
+        self._workers = ThreadPoolExecutor(self._bounds.workers, thread_name_prefix="dicom-worker")
         ready = threading.Event()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(ready)), name="dicom-port", daemon=True
@@ -151,7 +149,7 @@ class DicomPort:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
-        for task in self._arriving:
+        for task in tuple(self._arriving):
             task.cancel()
         for line in tuple(self._lines):
             line.stop()
@@ -177,13 +175,29 @@ class DicomPort:
             if not self._senders.at(address):
                 self._note_stranger(address)
                 connection.close()
-            elif not self._admission.enter(address):
+            elif not await self._enter(address):
                 self._log.warning("DICOM: too many connections from %s, one refused", address)
                 connection.close()
             else:
                 task = asyncio.create_task(self._begin(connection, address))
-                self._arriving.add(task)
-                task.add_done_callback(self._arriving.discard)
+                self._arriving[task] = address
+                task.add_done_callback(self._arriving.pop)
+                if self._tls is None:  # a handshake takes as long as the other side likes
+                    await asyncio.wait([task])
+
+    async def _enter(self, address: str) -> bool:
+        """Count a connection; the oldest one that does not ask for anything gives way to it."""
+        idle: list[tuple[Callable[[], object], str]]
+        idle = [(task.cancel, came_from) for task, came_from in self._arriving.items()]
+        idle += [(line.cut, line.address) for line in self._lines if line.awaits_request]
+        for end, came_from in idle:
+            if self._admission.enter(address):
+                return True
+            if came_from == address or self._admission.allows(address):
+                end()
+                for _ in range(2):  # what it takes until it has ended
+                    await asyncio.sleep(0)
+        return self._admission.enter(address)
 
     async def _begin(self, connection: socket.socket, address: str) -> None:
         """Give an admitted connection its line."""
@@ -198,7 +212,7 @@ class DicomPort:
         )
 
         def closed(line: Line) -> None:
-            self._lines.discard(line)
+            self._lines.pop(line, None)
             self._admission.leave(address)
             if not self._lines and self._all_closed is not None:
                 self._all_closed.set()
@@ -209,6 +223,7 @@ class DicomPort:
             workers=self._workers,
             buffer=self._buffer,
             bounds=self._bounds,
+            address=address,
             visit=visit,
             logger=self._log,
             closed=closed,
@@ -227,7 +242,7 @@ class DicomPort:
             connection.close()
             self._admission.leave(address)
             return
-        self._lines.add(line)
+        self._lines[line] = None
 
     async def _look_at_clock(self) -> None:
         """End connections that let a deadline pass."""
