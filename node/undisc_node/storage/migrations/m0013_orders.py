@@ -16,7 +16,7 @@ _PATIENT = """
 
 
 @CATALOG()
-def m0011_orders_and_reports(database: Database) -> None:
+def m0013_orders_and_reports(database: Database) -> None:
     """What the department tells, and what other nodes have to be told."""
     database.execute(f"""
         CREATE TABLE orders (
