@@ -68,6 +68,14 @@ class BadFields(RemoteProtocolError):
     hint = "both nodes must speak the same version of the protocol"
 
 
+class LinkDamaged(RemoteProtocolError):
+    """No link, or not a whole one, can be read from a text; or a code has a typing mistake."""
+
+    code = "link_damaged"
+    layer = "link"
+    hint = "copy the whole link again, or type the code that stands beside it"
+
+
 class BadKey(RemoteProtocolError):
     """A principal is not a canonical did:key of a sound Ed25519 public key."""
 
@@ -254,6 +262,34 @@ class Locked(RemoteProtocolError):
     code = "locked"
     layer = "standing"
     status = 403
+    hint = "give the link and its passcode: undisc fetch"
+
+
+class WrongPasscode(RemoteProtocolError):
+    """The passcode of a link is another one; the attempt was counted."""
+
+    code = "wrong_passcode"
+    layer = "unlock"
+    status = 403
+    hint = "ask whoever gave you the link; capital and small letters are different"
+
+
+class AttemptsUsedUp(RemoteProtocolError):
+    """Too many wrong passcodes were given for the link: the right one does not open it any more."""
+
+    code = "attempts_used_up"
+    layer = "unlock"
+    status = 403
+    hint = "the practice that holds the study can allow new attempts: undisc links reopen"
+
+
+class UsesUsedUp(RemoteProtocolError):
+    """The link was opened as often as it may be."""
+
+    code = "uses_used_up"
+    layer = "unlock"
+    status = 403
+    hint = "ask the practice or the patient for a new link"
 
 
 class Suspended(RemoteProtocolError):

@@ -12,6 +12,7 @@
 | series name        | 16 bytes     | keyed BLAKE3 of the series UID    | undisc/v1/series       |
 | object key         | 32 bytes     | random; one for each object       |                        |
 | link key           | Ed25519 seed | HKDF of the link's secret         | undisc/v1/link         |
+| kept link          | sealed       | HKDF of the node key's seed       | undisc/v1/kept-link    |
 | kit key            | 32 bytes     | Argon2id of the kit's passphrase  | undisc/v1/recovery-kit |
 | fetch key          | X25519       | random; one for each invocation   |                        |
 | backup key         | 32 bytes     | HKDF of the key-encryption key    | undisc/v1/backup       |
@@ -52,6 +53,7 @@ DOMAIN_STUDY_KEY: Final = b"undisc/v1/study-key"
 DOMAIN_HEADER: Final = b"undisc/v1/header"
 DOMAIN_SERIES: Final = b"undisc/v1/series"
 DOMAIN_LINK: Final = b"undisc/v1/link"
+DOMAIN_KEPT_LINK: Final = b"undisc/v1/kept-link"
 DOMAIN_KIT: Final = b"undisc/v1/recovery-kit"
 DOMAIN_BACKUP: Final = b"undisc/v1/backup"
 
@@ -100,6 +102,29 @@ def box_key(node_seed: bytes) -> PrivateKey:
 def link_key(secret: bytes) -> SignKey:
     """Derive the Ed25519 key of a link from its 32-byte secret."""
     return SignKey.from_seed(derive(secret, DOMAIN_LINK))
+
+
+def keep_link_secret(node_seed: bytes, secret: bytes, *, fetch: bytes, nonce: bytes) -> bytes:
+    """Seal the secret of a link that a node uses, so that it can go on after a restart.
+
+    Args:
+        node_seed: Seed of the node key: whoever has a copy of the catalog has no link by that.
+        secret: The link's secret, 32 bytes.
+        fetch: Id of the fetch that it is for.
+        nonce: 24 fresh random bytes.
+    """
+    key = derive(node_seed, DOMAIN_KEPT_LINK)
+    return seal(key, secret, domain=DOMAIN_KEPT_LINK, bound_to=fetch, nonce=nonce)
+
+
+def kept_link_secret(node_seed: bytes, sealed: bytes, *, fetch: bytes) -> bytes:
+    """Open what `keep_link_secret` made.
+
+    Raises:
+        CannotOpen: The node key was replaced since, or the bytes were changed.
+    """
+    key = derive(node_seed, DOMAIN_KEPT_LINK)
+    return unseal(key, sealed, domain=DOMAIN_KEPT_LINK, bound_to=fetch)
 
 
 def kit_key(passphrase: str, salt: bytes) -> bytes:

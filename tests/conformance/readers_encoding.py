@@ -12,6 +12,7 @@ from undisc_protocol.identity import (
     read_status_card,
 )
 from undisc_protocol.kit import open_kit
+from undisc_protocol.link_code import read_code
 
 
 def read_dagcbor(vector):
@@ -68,6 +69,15 @@ def open_sealed(vector):
         bound_to=vector.parts["bound-to"],
     )
     return {"plaintext": opened.hex()}
+
+
+def read_whole_link(vector):
+    read = link.read_link(vector.parts["text"].decode())
+    return {
+        "address": read.address,
+        "secret": read.secret.hex(),
+        "did": keys.link_key(read.secret).did,
+    }
 
 
 def read_link(vector):
@@ -127,6 +137,8 @@ READERS = {
     "keys": derive_key,
     "sealed": open_sealed,
     "link": read_link,
+    "whole-link": read_whole_link,
+    "code": lambda vector: {"code": read_code(vector.parts["text"].decode())},
     "identity": read_records,
     "continued": read_continued,
     "status": read_card,

@@ -9,7 +9,7 @@ from undisc_protocol.dagcbor import Cid
 from undisc_protocol.did import Did
 from undisc_protocol.errors import class_of_code
 from undisc_protocol.exchange import read_answer, read_request
-from undisc_protocol.identity import NodeId
+from undisc_protocol.identity import NodeId, read_identity
 from undisc_protocol.manifest import Manifest
 from undisc_protocol.notice import read_notice, read_noticed
 from undisc_protocol.offer import read_offer
@@ -35,6 +35,7 @@ from undisc_protocol.transfer import (
     TicketEnded,
     Wait,
 )
+from undisc_protocol.unlock import read_unlock, read_unlocked
 
 
 def _filled(vector, part):
@@ -156,6 +157,29 @@ def read_recalled(vector):
     }
 
 
+def read_unlock_request(vector):
+    unlock = read_unlock(_filled(vector, "body"), **_own(vector))
+    return {
+        "hash": unlock.hash.hex(),
+        "sender": unlock.sender.node_id.hex(),
+        "link": unlock.link,
+        "passcode": unlock.passcode or "",
+    }
+
+
+def read_unlock_answer(vector):
+    unlocked = read_unlocked(
+        _filled(vector, "body"),
+        status=int(vector.headers["status"]),
+        request=request_hash(vector.parts["request"]),
+        holder=read_identity([vector.parts["record"]]),
+        link=Did(vector.headers["link"]),
+        unlock_key=PrivateKey(vector.parts["unlock-key"]),
+        now=int(vector.headers["now"]),
+    )
+    return {"offers": str(len(unlocked.offers)), "until": str(unlocked.until)}
+
+
 def read_told(vector):
     notice = read_notice(_filled(vector, "body"), **_own(vector))
     return {
@@ -240,6 +264,8 @@ READERS = {
     "offer": read_offered,
     "recall": read_recall_request,
     "memory": read_recalled,
+    "unlock": read_unlock_request,
+    "unlocked": read_unlock_answer,
     "notice": read_told,
     "noticed": read_acknowledged_notice,
     "fetch": drive_fetch,

@@ -48,6 +48,8 @@ TAG_RECEIPT: Final = "undisc/receipt@1"
 TAG_OFFER: Final = "undisc/offer@1"
 TAG_RECALL: Final = "undisc/recall@1"
 TAG_NOTICE: Final = "undisc/notice@1"
+TAG_UNLOCK: Final = "undisc/unlock@1"
+TAG_UNLOCK_REQUEST: Final = "undisc/unlock-request@1"
 
 _HEAD = b"\x82\x58\x40"
 _SIGNED_AT = len(_HEAD) + 64
