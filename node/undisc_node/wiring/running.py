@@ -61,9 +61,8 @@ async def run(node: Node) -> None:
         inside=node.inside,
         entropy=SystemEntropy(),
     ) as opened:
-        for name, port in ports.items():
+        for port in ports.values():
             await asyncio.to_thread(port.start)
-            node.listeners[name] = _address(*port.address)
         try:
             if node.hl7 is not None:
                 await node.hl7.start()
@@ -71,6 +70,8 @@ async def run(node: Node) -> None:
             _log_event(node, "node.started")
             node.listeners["public"] = _address(*opened.public)
             node.listeners["internal"] = _address(*opened.internal)
+            for name, port in ports.items():
+                node.listeners[name] = _address(*port.address)
             node.fetching.resume_all()
             _announce(node)
             asking = asyncio.create_task(asyncio.to_thread(_recall, node))
