@@ -102,6 +102,7 @@ def elements(**changes: bytes | None) -> dict[int, bytes]:
         "description": 0x00081030,
         "name": 0x00100010,
         "patient_id": 0x00100020,
+        "birth_date": 0x00100030,
         "study_uid": 0x0020000D,
         "series_uid": 0x0020000E,
         "number": 0x00200013,

@@ -28,6 +28,7 @@ from support.memory_reports import MemoryReports
 from support.samples import name as random_name
 from undisc_node.hl7.door import Hl7Door
 from undisc_node.services.auditing import Auditing, Journal, Refusals
+from undisc_node.services.consenting import Consenting
 from undisc_node.services.contents import Contents
 from undisc_node.services.department import Department
 from undisc_node.services.fetch_world import FetchWorld
@@ -40,11 +41,12 @@ from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
 from undisc_node.services.ordering import Ordering
 from undisc_node.services.peering import SCOPES, Peering
-from undisc_node.services.ports import Catalog, PeerNetwork, Reply, Source
+from undisc_node.services.ports import Catalog, PeerNetwork, Records, Reply, Source
 from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.receiving import Receiving, StoreOutcome
+from undisc_node.services.releasing import Releasing, When
 from undisc_node.services.renaming import Renaming
 from undisc_node.services.reporting import Reporting
 from undisc_node.services.revoking import Revoking
@@ -57,6 +59,8 @@ from undisc_node.services.status import Status
 from undisc_node.services.streams import Stream, Streams
 from undisc_node.services.studies import Studies
 from undisc_node.services.sweeping import sweep
+from undisc_node.services.visiting import Visiting
+from undisc_node.storage.consent_texts import PackagedTexts
 from undisc_protocol.capability.delegation import COMMAND_READ, sign_share
 from undisc_protocol.identity import commitment, read_identity, sign_identity_record
 from undisc_protocol.keys import SignKey, box_key, link_key
@@ -134,6 +138,8 @@ class Practice:
         self.packs: Any = MemoryPacks(seed=f"packs of {name}")
         self.network: Any = network
         self.worklist: Any = None
+        self.release_when = When.MINUTES
+        self.reported: set[bytes] = set()
         self._lasting = self.catalog, self.packs, self.network
         network.nodes[self.url] = self
         self.start()
@@ -199,7 +205,27 @@ class Practice:
             find_study=self.studies.find,
         )
         self.noticing = Noticing(**decided, network=network, entropy=entropy, own=own)
-        self.settling = Settling(**inside, settled=self.noticing.grown)
+        self.visiting = Visiting(**decided, queueing=self.queueing)
+        self.settling = Settling(**inside, settled=self._settled)
+        self.consenting = Consenting(
+            **decided,
+            entropy=entropy,
+            own=own,
+            texts=PackagedTexts(),
+            visiting=self.visiting,
+            days=365,
+            majority_years=18,
+        )
+        self.releasing = Releasing(
+            **decided,
+            entropy=entropy,
+            own=own,
+            offering=offering,
+            visiting=self.visiting,
+            has_final_report=lambda study: study in self.reported,
+            when=self.release_when,
+            minutes=30,
+        )
         self.renaming = Renaming(**decided, queueing=self.queueing, tell=self.noticing.renamed)
         self.heeding = Heeding(
             **decided,
@@ -226,6 +252,10 @@ class Practice:
             kit_verified=lambda: False,
             listeners={},
         )
+
+    def _settled(self, records: Records, study: Study) -> None:
+        self.noticing.grown(records, study)
+        self.visiting.settled(records, study)
 
     def meet(self, fate: Fate) -> None:
         """Go on with ports that fail or die as `fate` says."""

@@ -136,6 +136,34 @@ FIELDS: Final[Mapping[str, Field]] = {
         values.NUMBER,
         "days after which a study that nobody has a permission for is erased; 0 keeps all",
     ),
+    "retention.refused_hours": Field(
+        "retention_refused_hours",
+        24,
+        values.NUMBER,
+        "hours after which a study is erased whose patient said no; not where `days` keeps all",
+    ),
+    "consent.days": Field(
+        "consent_days",
+        365,
+        values.COUNT,
+        "days for which a consent lasts when nothing else is said; at most 400",
+    ),
+    "consent.majority_years": Field(
+        "consent_majority_years",
+        18,
+        values.COUNT,
+        "age in years at which a person decides alone, and what a parent decided ends",
+    ),
+    "release.when": Field(
+        "release_when",
+        "minutes",
+        values.one_of("minutes", "report", "click"),
+        "when practices named in a consent get a study: some minutes after it settled, when its"
+        " report is final, or on `undisc visits release`",
+    ),
+    "release.minutes": Field(
+        "release_minutes", 30, values.NUMBER, 'how many minutes, for `release.when = "minutes"`'
+    ),
     "peers.private_addresses": Field(
         "private_addresses",
         default=False,

@@ -47,6 +47,11 @@ class Settings:
         quota_sender_gib: GiB that the studies of one DICOM sender may have; 0 for no bound.
         quota_peer_gib: GiB that the studies of one peer may have; 0 for no bound.
         retention_days: Days that a study stays without a permission; 0 for ever.
+        retention_refused_hours: Hours that a study stays about which the patient said no.
+        consent_days: Days for which a consent lasts when nothing else is said.
+        consent_majority_years: Age at which a person decides alone.
+        release_when: When studies of a visit are released: `minutes`, `report` or `click`.
+        release_minutes: Minutes after settlement, for `minutes`.
         private_addresses: Whether peers may be reached at private and loopback addresses.
         backup_path: Directory of the backups; empty when there is none.
         backup_keep: How many snapshots a backup keeps.
@@ -88,6 +93,11 @@ class Settings:
     quota_sender_gib: int
     quota_peer_gib: int
     retention_days: int
+    retention_refused_hours: int
+    consent_days: int
+    consent_majority_years: int
+    release_when: str
+    release_minutes: int
     private_addresses: bool
     backup_path: str
     backup_keep: int

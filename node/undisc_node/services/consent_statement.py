@@ -83,8 +83,11 @@ def read(record: bytes, signer: Did) -> Consent:
         opened.verify(signer)
         return Consent(opened.signed_hash, record, signer, _statement(opened.payload))
     except (RemoteProtocolError, ValueError) as problem:
-        message = "a recorded consent is not what was signed"
-        raise Damaged(message, code="consent_damaged") from problem
+        raise Damaged(
+            "a recorded consent is not what was signed",
+            code="consent_damaged",
+            hint="restore a backup: undisc-node restore",
+        ) from problem
 
 
 def _statement(payload: Value) -> Statement:

@@ -14,6 +14,7 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
 from undisc_node.services.finding import by_prefix
+from undisc_node.services.grant_making import signed_grant
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Basis, Grant, Peer, PeerState, Study, StudyState
 from undisc_node.services.offering import Offering
@@ -24,8 +25,6 @@ from undisc_protocol.capability.delegation import (
     COMMAND_READ,
     COMMAND_VIEW,
     Meta,
-    read_delegation,
-    sign_grant,
 )
 from undisc_protocol.keys import KEY_SIZE, link_key
 
@@ -124,27 +123,17 @@ class Granting:
             raise Invalid(f"a grant to a node is for {COMMAND_READ} or {COMMAND_VIEW}")
         secret = None if peer else self._entropy.random(KEY_SIZE)
         audience = peer.did if peer else link_key(secret or b"").did
-        token = sign_grant(
-            self._own.key,
+        grant = signed_grant(
+            self._own,
             audience=audience,
             study=study,
             command=command if peer else COMMAND_ALL,
             meta=Meta(basis=basis),
             nonce=self._entropy.random(limits.MIN_NONCE),
             expires=expires,
-        )
-        grant = Grant(
-            id=read_delegation(token).signed_hash,
-            token=token,
-            study=study,
-            audience=audience,
-            command=command if peer else COMMAND_ALL,
-            basis=basis,
             staff=staff,
             purpose=purpose,
-            expires=expires,
-            created_ms=now_ms,
-            revoked_ms=None,
+            now_ms=now_ms,
         )
         with self._catalog.change() as records:
             row = records.studies.get(study)
@@ -175,7 +164,7 @@ class Granting:
                     "command": grant.command,
                 },
             )
-        offer = self._offering.make([token]) if peer else None
+        offer = self._offering.make([grant.token]) if peer else None
         return Granted(grant, offer, secret)
 
     def _check_basis(self, basis: Basis, peer: Peer | None) -> None:

@@ -39,11 +39,7 @@ class Revoking:
             grant = records.grants.get(grant_id)
             if grant is None:
                 raise NotFound("no such grant")
-            if grant.revoked_ms is None:
-                records.grants.revoke(grant_id, now_ms)
-                ended = records.tickets.drop(grant=grant_id, at_ms=now_ms)
-                self._note(records, "grant", grant_id, grant.study, actor, ended)
-            return records.grants.get(grant_id) or grant
+            return revoke_within(records, self._journal, grant, actor, now_ms)
 
     def share(self, share_id: bytes, actor: str) -> Share:
         """Revoke a share; again changes nothing.
@@ -59,24 +55,36 @@ class Revoking:
             if share.revoked_ms is None:
                 records.shares.revoke(share_id, now_ms)
                 ended = records.tickets.drop(share=share_id, at_ms=now_ms)
-                self._note(records, "share", share_id, share.study, actor, ended)
+                _note(records, self._journal, "share", share_id, share.study, actor, ended)
             return records.shares.get(share_id) or share
 
-    def _note(
-        self,
-        records: Records,
-        kind: str,
-        identifier: bytes,
-        study_id: bytes,
-        actor: str,
-        ended: int,
-    ) -> None:
-        study = records.studies.get(study_id)
-        about = auditing.about_study(study) if study else ()
-        self._journal.note(
-            records,
-            f"{kind}.revoked",
-            who=auditing.user(actor),
-            what=[*about, auditing.about_security(kind, identifier)],
-            detail={"transfers_stopped": ended},
-        )
+
+def revoke_within(
+    records: Records, journal: Journal, grant: Grant, actor: str, now_ms: int
+) -> Grant:
+    """Revoke a grant within an open change, and end its transfers; again changes nothing."""
+    if grant.revoked_ms is None:
+        records.grants.revoke(grant.id, now_ms)
+        ended = records.tickets.drop(grant=grant.id, at_ms=now_ms)
+        _note(records, journal, "grant", grant.id, grant.study, actor, ended)
+    return records.grants.get(grant.id) or grant
+
+
+def _note(
+    records: Records,
+    journal: Journal,
+    kind: str,
+    identifier: bytes,
+    study_id: bytes,
+    actor: str,
+    ended: int,
+) -> None:
+    study = records.studies.get(study_id)
+    about = auditing.about_study(study) if study else ()
+    journal.note(
+        records,
+        f"{kind}.revoked",
+        who=auditing.user(actor),
+        what=[*about, auditing.about_security(kind, identifier)],
+        detail={"transfers_stopped": ended},
+    )

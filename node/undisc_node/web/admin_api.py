@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.web import (
+    admin_consents,
     admin_deliveries,
     admin_department,
     admin_fetches,
@@ -35,6 +36,7 @@ ROUTES: Final = (
     *admin_peers.ROUTES,
     *admin_grants.ROUTES,
     *admin_fetches.ROUTES,
+    *admin_consents.ROUTES,
     *admin_queue.ROUTES,
     *admin_department.ROUTES,
     *admin_staff.ROUTES,

@@ -38,6 +38,7 @@ from undisc_node.services.sharing import Shared
 from undisc_node.services.staff_rows import Role, StaffMember
 from undisc_node.services.studies import StudyDetail
 from undisc_node.web.media_uses import Imports, MakesMedia
+from undisc_node.web.uses_consents import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.uses_department import KeepsOrders, KeepsReports, Queues, TellsNodes
 from undisc_protocol.log import Event
 
@@ -478,6 +479,9 @@ class AdminUses:
     ordering: KeepsOrders
     reporting: KeepsReports
     noticing: TellsNodes
+    consenting: KeepsConsents
+    visiting: KeepsVisits
+    releasing: Releases
     staff: KeepsStaff
     archiving: KeepsArchives
     pulling: Pulls

@@ -28,9 +28,11 @@ from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.importing import Importing
 from undisc_node.services.media import Media
 from undisc_node.services.meters import MeteredReceiving, Meters
+from undisc_node.services.model import Study
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
 from undisc_node.services.peering import Peering
+from undisc_node.services.ports import Records
 from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
@@ -46,6 +48,7 @@ from undisc_node.services.staff import Staff
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
+from undisc_node.services.visiting import Visiting
 from undisc_node.services.witnessed_time import TRUSTED, newest_time_ms
 from undisc_node.storage import home as homes
 from undisc_node.storage.ballast import Ballast
@@ -55,6 +58,7 @@ from undisc_node.storage.packs.store import PackStore
 from undisc_node.watching import watch
 from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_node.wiring.archives import build_archives
+from undisc_node.wiring.consents import build_consents
 from undisc_node.wiring.department import build_department
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
@@ -148,6 +152,13 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
     noticing = Noticing(
         catalog=catalog, network=network, journal=journal, clock=clock, entropy=entropy, own=own
     )
+    queueing = Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
+    visiting = Visiting(catalog=catalog, queueing=queueing, journal=journal, clock=clock)
+
+    def settled(records: Records, study: Study) -> None:
+        noticing.grown(records, study)
+        visiting.settled(records, study)
+
     settling = Settling(
         catalog=catalog,
         packs=packs,
@@ -155,7 +166,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         journal=journal,
         clock=clock,
         writing=writing,
-        settled=noticing.grown,
+        settled=settled,
     )
     fetching = Fetching(
         world=FetchWorld(
@@ -188,6 +199,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         clock=clock,
         days=settings.retention_days,
         backed_up_ms=lambda: _backed_up_ms(settings),
+        refused_hours=settings.retention_refused_hours,
     )
     listeners: dict[str, str] = {}
     recalling = Recalling(
@@ -199,7 +211,6 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         entropy=entropy,
         own=own,
     )
-    queueing = Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     archives = build_archives(
         settings,
         catalog=catalog,
@@ -224,6 +235,17 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         journal=journal,
         clock=clock,
         entropy=entropy,
+    )
+    consents = build_consents(
+        settings,
+        visiting=visiting,
+        reports_of=department.uses["reporting"].of_study,
+        catalog=catalog,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        offering=offering,
     )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     work = WorkerPool({TASK: "undisc_node.dicom.rendering:render"})
@@ -283,6 +305,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         restoring=restoring,
         recalling=recalling,
         **department.uses,
+        **consents.uses,
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
@@ -352,6 +375,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
                 ).duties(),
                 *watch_duties(settings, receiving.store),
                 *department.duties,
+                *consents.duties,
                 *archives.duties,
                 searchable,
             ),

@@ -43,6 +43,7 @@ from undisc_protocol.errors import BadTicket, OutsideExtent
 from undisc_protocol.log import Actor, Event, Subject
 from undisc_protocol.pack import ObjectHeader
 from unit.web.archive_fakes import FakeArchiving, FakeDelivering, FakePulling
+from unit.web.fakes_consents import consent_parts
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_status import FakeStatus
@@ -466,6 +467,7 @@ def admin_uses(**others) -> AdminUses:
         "restoring": FakeRestoring(),
         "recalling": FakeAsking(),
         **department_parts(),
+        **consent_parts(),
         "staff": FakeStaff(),
         "archiving": FakeArchiving(),
         "pulling": FakePulling(),
