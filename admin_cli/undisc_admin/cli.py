@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from undisc_admin.command import Program
+from undisc_admin.commands.consents import consents
 from undisc_admin.commands.fetches import fetch, fetches
 from undisc_admin.commands.grants import grants
 from undisc_admin.commands.log import log
@@ -19,6 +20,7 @@ from undisc_admin.commands.shares import shares
 from undisc_admin.commands.staff import staff
 from undisc_admin.commands.status import status
 from undisc_admin.commands.studies import studies
+from undisc_admin.commands.visits import visits
 from undisc_admin.errors import MEANINGS
 from undisc_admin.session import Session
 
@@ -77,6 +79,8 @@ for _command in (
     fetch,
     fetches,
     orders,
+    consents,
+    visits,
     queue,
     staff,
     pacs,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from support import fake_archives, fake_media
+from support import fake_archives, fake_consents, fake_media
 
 STUDY_ID = "3f2a81c0" + "0" * 24
 PEER_ID = "91c4d5e6" + "0" * 56
@@ -371,6 +371,8 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
     """Answer like a node with one of everything."""
     method, parts = asked.method, asked.path.split("/")
     if (said := fake_archives.usual(method, parts)) is not None:
+        return said
+    if (said := fake_consents.usual(method, parts, GRANT_ROW, OFFER)) is not None:
         return said
     match [method, *parts]:
         case ["GET", "status"]:

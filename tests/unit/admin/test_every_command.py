@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from support import fake_admin as fake
 from support import fake_archives as archives
+from support import fake_consents as consents
 from support.fake_admin import error
 from undisc_admin.cli import main
 from undisc_admin.errors import MEANINGS, ExitCode, exit_code_of
@@ -95,6 +96,30 @@ def test_help_shows_an_example_of_this_very_command(path):
                 }
             },
         ),
+        (["consents", "list"], {"consents": [consents.CONSENT_ROW]}),
+        (["consents", "show", "c0ff"], consents.DETAIL),
+        (
+            [
+                "consents",
+                "record",
+                "yes",
+                "--accession",
+                "A-77",
+                "--by",
+                "self",
+                "--language",
+                "es",
+                "--method",
+                "paper",
+                "--witness",
+                "Anna",
+                "--yes",
+            ],
+            {"consent": consents.CONSENT_ROW, "visit": consents.VISIT_ROW},
+        ),
+        (["consents", "text", "--language", "es"], {"text": consents.TEXT}),
+        (["consents", "text"], {"texts": [consents.TEXT]}),
+        (["visits", "list"], {"visits": [consents.VISIT_ROW]}),
         (["staff", "list"], {"staff": [fake.STAFF_ROW]}),
         (["staff", "add", "anna", "--role", "admin"], {"member": fake.STAFF_ROW}),
         (["staff", "disable", "anna", "--yes"], {"member": fake.STAFF_ROW}),
@@ -133,6 +158,9 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("orders", ["orders", "list"], {"orders": [], "worklist": fake.WORKLIST}),
         ("reports", ["orders", "reports"], {"reports": []}),
         ("staff", ["staff", "list"], {"staff": []}),
+        ("consents", ["consents", "list"], {"consents": []}),
+        ("visits", ["visits", "list"], {"visits": []}),
+        ("visits/3f2a/offers", ["visits", "offers", "3f2a"], {"offers": []}),
         ("pacs", ["pacs", "list"], {"pacs": []}),
         ("deliveries", ["pacs", "deliveries"], {"deliveries": []}),
     ],
