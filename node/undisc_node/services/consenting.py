@@ -214,15 +214,14 @@ class Consenting:
                 return Withdrawn(consent, ())
             records.consents.withdraw(consent_id, now_ms, actor, why.strip()[:MAX_WHY])
             visit = records.visits.of_consent(consent_id)
-            ended = self._end(records, consent_id, visit, actor) if visit else ()
+            ended = self._end(records, consent_id, visit, actor, now_ms) if visit else ()
             withdrawn = records.consents.get(consent_id) or consent
             self._note(records, "consent.withdrawn", withdrawn, actor, grants=len(ended))
         return Withdrawn(withdrawn, ended)
 
     def _end(
-        self, records: Records, consent_id: bytes, visit: Visit, actor: str
+        self, records: Records, consent_id: bytes, visit: Visit, actor: str, now_ms: int
     ) -> Sequence[Grant]:
-        now_ms = self._clock.now_ms()
         ended = []
         for row in records.visits.studies(visit.id):
             if row.done_ms is None:

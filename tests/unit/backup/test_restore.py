@@ -15,6 +15,7 @@ from undisc_node.storage.checking.home import check_home
 from undisc_node.storage.checking.subset import Subset
 from undisc_node.wiring import build
 from undisc_protocol.identity import read_identity
+from unit.services.test_consenting import wish
 
 MIB = 2**20
 
@@ -252,3 +253,24 @@ def test_the_newest_snapshot_is_damaged(filled, tmp_path):
     done = restore(filled, tmp_path / "target", with_kit(filled, tmp_path / "new-kit"), older)
     assert newest in done.warnings[0]
     assert problems(tmp_path / "target") == []
+
+
+def test_consents_come_back_with_their_words_and_withdrawals(home, tmp_path):
+    """Also with the next node key: each names the key that signed it; nothing is granted yet."""
+    with build(home.settings) as node:
+        one, _ = node.admin.consenting.record(wish(), "anna")
+        other, _ = node.admin.consenting.record(wish(language="en"), "anna")
+        gone = node.admin.consenting.withdraw(other.id, "moved away", "anna").consent
+    home.back_up()
+    shutil.rmtree(home.path)
+    target = tmp_path / "new host" / "home"
+    restore(home, target, with_kit(home, tmp_path / "new-kit"))
+    with build(config.load(target, {})) as node:
+        found = {row.id: row for row in node.admin.consenting.list("", 10)}
+        assert found == {one.id: one, gone.id: gone}
+        assert "sí o no" in node.admin.consenting.text_of(one).text
+        assert node.admin.releasing.release_due() == 0
+        (kept, closed) = sorted(
+            node.admin.visiting.list("", 10), key=lambda row: row.consent.id != one.id
+        )
+        assert (kept.visit.closed_ms, closed.visit.closed_ms) == (None, gone.withdrawn_ms)
