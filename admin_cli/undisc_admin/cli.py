@@ -10,6 +10,7 @@ from undisc_admin.command import Program
 from undisc_admin.commands.consents import consents
 from undisc_admin.commands.fetches import fetch, fetches
 from undisc_admin.commands.grants import grants
+from undisc_admin.commands.links import links
 from undisc_admin.commands.log import log
 from undisc_admin.commands.orders import orders
 from undisc_admin.commands.pacs import pacs
@@ -76,6 +77,7 @@ for _command in (
     peers,
     grants,
     shares,
+    links,
     fetch,
     fetches,
     orders,

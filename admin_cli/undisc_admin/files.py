@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from undisc_admin.errors import CommandError, ExitCode, invalid
-from undisc_protocol import limits
 
 SECRET: Final = 32  # bytes of a link's secret
 _MODE: Final = 0o600  # offers and secrets are the person's own until handed over
@@ -144,12 +143,6 @@ def read_input(path: Path, *, limit: int, what: str) -> bytes:
     if not content or len(content) > limit:
         raise invalid(f"{path} is not {what}: it is {'too large' if content else 'empty'}")
     return content
-
-
-def read_offer(path: Path) -> str:
-    """Read an offer file; base64, as the API takes it. The node checks what is in it."""
-    content = read_input(path, limit=limits.MAX_OFFER, what="an offer")
-    return base64.b64encode(content).decode()
 
 
 def encode_link(secret: str) -> bytes:

@@ -16,6 +16,7 @@ from support.memory_archives import Deliveries, PacsRows, forget_study
 from support.memory_consents import Consents, Visits
 from support.memory_department import Notices, Orders, Queue, Reports
 from support.memory_figures import Figures
+from support.memory_links import Links
 from support.memory_media import Media, forget_media
 from support.memory_staff import StaffAccounts
 from support.memory_tables import Part, Tables
@@ -234,8 +235,12 @@ class _Shares(Part):
     def get(self, share: bytes) -> Share | None:
         return self._now.shares.get(share)
 
-    def list(self, *, study: bytes | None = None) -> Sequence[Share]:
-        found = [one for one in self._now.shares.values() if study in (None, one.study)]
+    def list(self, *, study: bytes | None = None, audience: Did | None = None) -> Sequence[Share]:
+        found = [
+            one
+            for one in self._now.shares.values()
+            if study in (None, one.study) and audience in (None, one.audience)
+        ]
         return _newest_first(found)
 
     def add(self, share: Share) -> None:
@@ -431,6 +436,7 @@ class MemoryRecords:
         self.media = Media(tables, writable=writable)
         self.figures = Figures(tables, writable=writable)
         self.queue = Queue(tables, writable=writable)
+        self.links = Links(tables, writable=writable)
         self.staff = StaffAccounts(tables, writable=writable)
         self.pacs = PacsRows(tables, writable=writable)
         self.deliveries = Deliveries(tables, writable=writable)

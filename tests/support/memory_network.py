@@ -19,7 +19,7 @@ from undisc_node.services.streams import Stream
 from undisc_protocol.errors import BadTicket, OutsideExtent, RemoteProtocolError, Unreachable
 
 FETCH, RECEIPT, RECALL = "/undisc/v1/fetch", "/undisc/v1/receipt", "/undisc/v1/recall"
-NOTICE = "/undisc/v1/notice"
+NOTICE, UNLOCK = "/undisc/v1/notice", "/undisc/v1/unlock"
 
 
 class PublicNode(Protocol):
@@ -39,6 +39,9 @@ class PublicNode(Protocol):
 
     def remember(self, body: bytes) -> Reply:
         """Answer a request to recall."""
+
+    def unlock(self, body: bytes) -> Reply:
+        """Answer a request to unlock a link."""
 
     def open(self, ticket: bytes, start: int, stop: int | None) -> Stream:
         """Open a ticket's stream."""
@@ -98,7 +101,7 @@ class MemoryNetwork:
         if on_ask := self.faults.on_ask.get(path):
             on_ask()
         self.asked.append((path, body))
-        doors = {RECEIPT: node.take, RECALL: node.remember, NOTICE: node.hear}
+        doors = {RECEIPT: node.take, RECALL: node.remember, NOTICE: node.hear, UNLOCK: node.unlock}
         reply = doors.get(path, node.answer)(body)
         if path in self.faults.silent:
             raise Unreachable("the answer was lost")

@@ -14,6 +14,7 @@ from undisc_node.services.consent_rows import (
     VisitStudy,
 )
 from undisc_node.services.department_rows import Message, Order, Report
+from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.media_model import Medium
 from undisc_node.services.model import (
     Fetch,
@@ -60,6 +61,9 @@ class Tables:
     suspended: set[bytes] = field(default_factory=set)
     study_facts: dict[bytes, StudyFacts] = field(default_factory=dict)
     queue: dict[bytes, QueueRow] = field(default_factory=dict)
+    links: dict[str, LinkRow] = field(default_factory=dict)
+    unlocks: dict[tuple[str, bytes], int] = field(default_factory=dict)
+    kept_links: dict[bytes, bytes] = field(default_factory=dict)
     staff: dict[str, StaffMember] = field(default_factory=dict)
     orders: dict[bytes, Order] = field(default_factory=dict)
     reports: dict[bytes, Report] = field(default_factory=dict)

@@ -36,10 +36,13 @@ from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granted, Granting
 from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards, OwnIdentity
+from undisc_node.services.link_fetching import LinkFetching
+from undisc_node.services.linking import Linking
 from undisc_node.services.model import Basis, Fetch, Study
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
 from undisc_node.services.ordering import Ordering
+from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.peering import SCOPES, Peering
 from undisc_node.services.ports import Catalog, PeerNetwork, Records, Reply, Source
 from undisc_node.services.queueing import Queueing
@@ -59,6 +62,7 @@ from undisc_node.services.status import Status
 from undisc_node.services.streams import Stream, Streams
 from undisc_node.services.studies import Studies
 from undisc_node.services.sweeping import sweep
+from undisc_node.services.unlocking import Unlocking
 from undisc_node.services.visiting import Visiting
 from undisc_node.storage.consent_texts import PackagedTexts
 from undisc_protocol.capability.delegation import COMMAND_READ, sign_share
@@ -131,6 +135,7 @@ class Practice:
         quotas: Quotas = Quotas(),  # noqa: B008 - frozen
     ) -> None:
         self.clock, self.reserve, self.quotas = clock, reserve, quotas
+        self.any_node = False
         self.own = own_identity(name, clock, demo=demo)
         self.url = self.own.urls[0]
         self.entropy = SeededEntropy(f"entropy of {name}")
@@ -174,6 +179,17 @@ class Practice:
         self.granting = Granting(**decided, entropy=entropy, own=own, offering=offering)
         self.sharing = Sharing(**decided, own=own, offering=offering)
         self.revoking = Revoking(**decided)
+        passcodes = Passcodes(entropy=entropy, passes=1, memory=8_192)
+        self.linking = Linking(**decided, sharing=self.sharing, passcodes=passcodes)
+        self.unlocking = Unlocking(
+            **decided,
+            refusals=self.refusals,
+            entropy=entropy,
+            own=own,
+            offering=offering,
+            passcodes=passcodes,
+            any_node=self.any_node,
+        )
         self.serving = Serving(
             **decided,
             packs=packs,
@@ -181,6 +197,7 @@ class Practice:
             refusals=self.refusals,
             entropy=entropy,
             own=own,
+            any_node=self.any_node,
         )
         self.receipts = Receipts(**decided, refusals=self.refusals, own=own)
         self.recalling = Recalling(
@@ -191,6 +208,7 @@ class Practice:
         self.fetching = Fetching(
             world=self.world, peering=self.peering, journal=journal, stop=self.stopping
         )
+        self.link_fetching = LinkFetching(world=self.world, fetching=self.fetching)
         self.auditing = Auditing(catalog=catalog)
         self.queueing = Queueing(**decided, entropy=entropy)
         self.ordering = Ordering(catalog=catalog, clock=clock, worklist=self.worklist, days=2)
@@ -285,6 +303,10 @@ class Practice:
     def take(self, body: bytes) -> Reply:
         """Answer a receipt."""
         return self.receipts.take(body)
+
+    def unlock(self, body: bytes) -> Reply:
+        """Answer a request to unlock a link."""
+        return self.unlocking.answer(body)
 
     def remember(self, body: bytes) -> Reply:
         """Answer a request to recall."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Final
 
@@ -11,34 +12,105 @@ from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Command, Group
 from undisc_admin.errors import CommandError, ExitCode, exit_code_of
-from undisc_admin.files import read_offer
+from undisc_admin.files import read_input
+from undisc_admin.links import ask_link, ask_passcode, read_passcode
 from undisc_admin.progress import Progress, Step
 from undisc_admin.render import Column, clean, clock_time, count_of, facts, moment, short, size
 from undisc_admin.screen import hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
+from undisc_protocol import limits
 
 _LOOK_EVERY: Final = 0.5  # seconds between two looks; the node answers at once when it ends
 _PAUSE: Final = 0.02  # seconds of rest between an answer and the next question
 _RECEIPT_WAIT: Final = 3.0  # seconds to wait for the acknowledgement of a receipt
+_PASSCODES_ASKED: Final = 4  # requests for one link: one without a passcode, three with one
+_OFFER_BEGINS: Final = b"\x82"  # an envelope's first byte (SPEC.md §2.2), which no link has
+_IN_LINKS: Final = (b"://", b"%3A%2F%2F", b"%3a%2f%2f")  # one of them is in every link
 _NO_WAIT = click.option("--no-wait", is_flag=True, help="Start it and return at once.")
 
 
 @click.command(
     "fetch",
     cls=Command,
-    examples=["undisc fetch riverside-3f2a81c0.undisc-offer", "undisc fetch - < offer"],
+    examples=[
+        "undisc fetch riverside-3f2a81c0.undisc-offer",
+        "undisc fetch - < offer",
+        "undisc fetch",
+        "undisc fetch - --passcode-file code.txt < link.txt",
+    ],
 )
-@click.argument("offer", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("source", metavar="[FILE|LINK]", required=False)
+@click.option(
+    "--passcode-file",
+    type=click.Path(path_type=Path),
+    help="The file whose first line is a link's passcode; asked for otherwise.",
+)
 @_NO_WAIT
 @pass_session
-def fetch(session: Session, offer: Path, no_wait: bool) -> None:  # noqa: FBT001 - click's flags
-    """Fetch the study that an offer FILE names from the practice that made it.
+def fetch(
+    session: Session,
+    source: str | None,
+    passcode_file: Path | None,
+    no_wait: bool,  # noqa: FBT001 - click's flags
+) -> None:
+    """Fetch what an offer FILE or a LINK names from the practice that made it.
+
+    Without FILE it asks for a link, and does not show it: a link is a secret, and what stands on
+    a command line can be seen by other users of the machine. A file or standard input (-) may
+    hold a link as well as an offer. The link may be pasted as it came, with the line breaks and
+    escapes of a mail program. If it is protected, its passcode is asked for.
 
     The node fetches, not this command: Ctrl-C stops watching and leaves the transfer running. It
     resumes by itself after a break of the connection.
     """
-    answer = session.client.post("fetches", {"offer": read_offer(offer)})
-    _follow(session, answer, wait=not no_wait)
+    offer, link = _read_source(source)
+    if offer:
+        answers = [session.client.post("fetches", {"offer": offer})]
+    else:
+        answers = _unlocked(session, link, passcode_file)
+    if len(answers) > 1:
+        note(f"the link opens {count_of(len(answers), 'study', 'studies')}")
+    for answer in answers:
+        _follow(session, answer, wait=not no_wait)
+
+
+def _read_source(source: str | None) -> tuple[str, str]:
+    """Return an offer in base64, or the text of a link."""
+    if source is None:
+        return "", ask_link()
+    if "://" in source:
+        note("other users of this machine can see a link on a command line")
+        hint("type `undisc fetch` alone, and paste the link when it asks for it")
+        return "", source
+    content = read_input(Path(source), limit=limits.MAX_OFFER, what="an offer or a link")
+    if content.startswith(_OFFER_BEGINS) or not any(one in content for one in _IN_LINKS):
+        return base64.b64encode(content).decode(), ""  # the node checks what is in it
+    return "", content.decode("utf-8", "replace")
+
+
+def _unlocked(session: Session, link: str, passcode_file: Path | None) -> list[Answer]:
+    """Begin to fetch what a link opens; ask for its passcode as often as it may be mistyped."""
+    body = {"link": base64.b64encode(link.encode("utf-8", "replace")).decode()}
+    if passcode_file:
+        body["passcode"] = read_passcode(passcode_file)
+    for _ in range(_PASSCODES_ASKED):
+        try:
+            answer = session.client.post("fetches/link", body)
+        except CommandError as problem:
+            if problem.code not in {"locked", "wrong_passcode"} or passcode_file:
+                raise
+            if "passcode" in body:
+                note(problem.message)
+                hint(problem.hint)
+            body["passcode"] = ask_passcode()
+        else:
+            return [Answer({"fetch": row.raw}) for row in answer.parts("fetches")]
+    raise CommandError(
+        "no passcode opened the link",
+        exit_code=ExitCode.REFUSED,
+        code="wrong_passcode",
+        hint="every wrong one counts, for good: ask whoever gave you the link",
+    )
 
 
 @click.group(cls=Group)

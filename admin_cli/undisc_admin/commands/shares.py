@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,10 +26,12 @@ from undisc_admin.commands.capabilities import (
     write_offer,
 )
 from undisc_admin.commands.copies import receipts_of, tell_copies
+from undisc_admin.commands.share_link import TO_LINK, LinkWish, address_of, make_link
 from undisc_admin.errors import CommandError, ExitCode
-from undisc_admin.files import new_file, read_link
+from undisc_admin.files import SECRET, new_file, read_link
+from undisc_admin.links import ask_passcode, read_passcode
 from undisc_admin.render import Column, clean, moment, short
-from undisc_admin.screen import confirm, hint, note, say_json, say_table
+from undisc_admin.screen import confirm, hint, is_terminal, note, say_json, say_table
 from undisc_admin.session import Session, pass_session
 from undisc_admin.values import end_of, offer_name, seconds_of
 
@@ -51,6 +54,7 @@ def shares() -> None:
     examples=[
         "undisc shares create 3f2a --link-file link.txt --to 'Riverside Radiology'",
         "undisc shares create 3f2a --link-file - --to 91c4 --days 7 --out out.undisc-offer",
+        "undisc shares create 3f2a --link-file link.txt --to link --passcode --uses 1 --days 7",
     ],
 )
 @click.argument("study")
@@ -60,7 +64,13 @@ def shares() -> None:
     type=click.Path(path_type=Path),
     help="The file with the link's secret; - for standard input.",
 )
-@click.option("--to", "peer", required=True, metavar="PEER", help="The peer that may fetch.")
+@click.option(
+    "--to",
+    "peer",
+    required=True,
+    metavar="PEER|link",
+    help="The peer that may fetch; or the word link, for a new link that anybody may use.",
+)
 @click.option(
     "--series",
     multiple=True,
@@ -70,7 +80,20 @@ def shares() -> None:
 @days_option
 @until_option
 @view_only_option
-@click.option("--out", type=click.Path(path_type=Path), help="Where the offer file goes.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the offer or link goes.")
+@click.option("--passcode", "ask", is_flag=True, help="A link asks for a passcode; you type it.")
+@click.option(
+    "--passcode-file",
+    type=click.Path(path_type=Path),
+    help="The file whose first line is the link's passcode.",
+)
+@click.option("--uses", type=click.IntRange(1), help="How often a link may be opened; any number.")
+@click.option(
+    "--attempts",
+    type=click.IntRange(1, 100),
+    help="Wrong passcodes that a link bears in its life; 10 by default.",
+)
+@click.option("--no-qr", is_flag=True, help="Do not draw the link as a QR code.")
 @force_option
 @pass_session
 def create_share(
@@ -84,12 +107,20 @@ def create_share(
     until: str | None,
     view_only: bool,
     out: Path | None,
+    ask: bool,
+    passcode_file: Path | None,
+    uses: int | None,
+    attempts: int | None,
+    no_qr: bool,
     force: bool,
 ) -> None:
-    """Share STUDY with a peer, in the name of whoever holds the link.
+    """Share STUDY with a peer or a new link, in the name of whoever holds the link.
 
     The share is signed here: the link's secret goes nowhere. It ends with the grant it stands on,
     unless --days or --until say earlier.
+
+    With --to link, a new link is made and shown once, for whoever shall have it: a practice
+    fetches with it by `undisc fetch`. It can ask for a passcode, and count how often it is opened.
     """
     # Keys and signatures load libsodium, which no other command needs.
     from undisc_admin.agent import NONCE, ShareWish, key_of_link, share_on  # noqa: PLC0415
@@ -99,10 +130,15 @@ def create_share(
     detail = session.client.get(f"studies/{segment(study)}")
     identifier = detail.part("study").text("id")
     grant = _grant_of(session, identifier, key.did)
-    to = session.client.get(f"peers/{segment(peer)}")
-    audience = (to.part("peer") if "peer" in to.raw else to).text("did")
+    to_link = peer == TO_LINK
+    if not to_link and (ask or passcode_file or uses or attempts):
+        raise click.UsageError("a passcode, uses and attempts belong to a link: --to link")
+    if ask and passcode_file:
+        raise click.UsageError("--passcode asks for it, --passcode-file reads it: one of them")
+    address, secret = (address_of(session), session.random(SECRET)) if to_link else ("", b"")
+    audience = key_of_link(secret).did if to_link else _did_of(session, peer)
     wish = ShareWish(
-        audience=_checked(audience),
+        audience=audience,
         command=command_of(view_only=view_only),
         series=_series_names(detail, series),
         made=int(session.now()),
@@ -111,6 +147,18 @@ def create_share(
     )
     token = session.client.get(f"grants/{segment(grant.text('id'))}/token").text("token")
     signed = share_on(token, key, wish)
+    if to_link:
+        passcode = read_passcode(passcode_file) if passcode_file else None
+        handed = LinkWish(
+            passcode=ask_passcode(new=True) if ask else passcode,
+            uses=uses,
+            attempts=attempts,
+            out=out,
+            force=force,
+            qr=not no_qr and is_terminal(sys.stderr),
+        )
+        make_link(session, signed=signed, address=address, secret=secret, wish=handed)
+        return
     path = out or Path(offer_name(peer, identifier))
     with ExitStack() as places:
         offer = places.enter_context(new_file(path, force=force))
@@ -124,6 +172,11 @@ def create_share(
     if not offer.standard:
         tell_next(path, clean(recipient(share)))
         hint(f"take it back with: undisc shares revoke {short(share.text('id'))}")
+
+
+def _did_of(session: Session, peer: str) -> Did:
+    to = session.client.get(f"peers/{segment(peer)}")
+    return _checked((to.part("peer") if "peer" in to.raw else to).text("did"))
 
 
 def _checked(text: str) -> Did:

@@ -170,6 +170,12 @@ FIELDS: Final[Mapping[str, Field]] = {
         kind=values.FLAG,
         text="whether peers may be reached at private and loopback addresses (VPN, tests)",
     ),
+    "exchange.recipients": Field(
+        "recipients",
+        "trusted",
+        values.one_of("trusted", "any"),
+        "which nodes may use what was shared with them or with a link: trusted peers, or any node",
+    ),
     "backup.path": Field(
         "backup_path",
         "",

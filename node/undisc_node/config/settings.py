@@ -52,6 +52,7 @@ class Settings:
         consent_majority_years: Age at which a person decides alone.
         release_when: When studies of a visit are released: `minutes`, `report` or `click`.
         release_minutes: Minutes after settlement, for `minutes`.
+        recipients: Which nodes may use shares and links: `trusted` or `any`.
         private_addresses: Whether peers may be reached at private and loopback addresses.
         backup_path: Directory of the backups; empty when there is none.
         backup_keep: How many snapshots a backup keeps.
@@ -98,6 +99,7 @@ class Settings:
     consent_majority_years: int
     release_when: str
     release_minutes: int
+    recipients: str
     private_addresses: bool
     backup_path: str
     backup_keep: int

@@ -16,6 +16,7 @@ from undisc_node.services.errors import Refused
 from undisc_node.services.fetch_commit import sender_name
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.following import look_again
+from undisc_node.services.link_keeping import key_for
 from undisc_node.services.model import Fetch, Peer, PeerState
 from undisc_protocol import limits
 from undisc_protocol.answer import request_hash
@@ -148,7 +149,7 @@ def _request(
     capability = offer.capability
     now = world.clock.now_ms() // 1000
     invocation = sign_invocation(
-        world.own.key,
+        key_for(world, offer),
         audience=peer.did,
         subject=capability.subject,
         command=capability.command,

@@ -19,12 +19,14 @@ from undisc_node.services.fetch_run import FetchRun
 from undisc_node.services.fetch_world import FetchWorld, Progress
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.following import offered_before
+from undisc_node.services.link_keeping import seal_link
 from undisc_node.services.model import Fetch, FetchState, Peer, PeerState
 from undisc_node.services.peering import Peering
 from undisc_protocol.capability.delegation import COMMAND_READ
 from undisc_protocol.errors import WrongAudience
-from undisc_protocol.identity import NodeDocument
-from undisc_protocol.offer import Offer, read_offer
+from undisc_protocol.identity import NodeDocument, StatusCard
+from undisc_protocol.keys import link_key
+from undisc_protocol.offer import read_offer
 
 PARALLEL = 12
 """Fetches that run at once, so that none waits for a long one, or for a holder that is away.
@@ -59,12 +61,13 @@ class Fetching:
         self._stop = stop or Event()
         self._lock = Lock()
 
-    def start(self, offer: bytes, actor: str) -> Fetch:
+    def start(self, offer: bytes, actor: str, *, link: bytes | None = None) -> Fetch:
         """Begin to fetch what an offer names.
 
         Args:
             offer: The offer as received.
             actor: Who asked for it.
+            link: Secret of the link that the offer is for; None when it names this node.
 
         Returns:
             The new fetch, or the unfinished one for this capability, which goes on.
@@ -74,7 +77,8 @@ class Fetching:
             Refused: The holder is not a trusted peer, or may not offer, or only lets us view.
         """
         read = read_offer(offer, now=self._world.clock.now_ms() // 1000)
-        if read.to not in self._world.own.names:
+        names = self._world.own.names if link is None else {link_key(link).did}
+        if read.to not in names:
             raise WrongAudience("the offer names another recipient than this node")
         if read.capability.command != COMMAND_READ:
             raise Refused(
@@ -82,7 +86,7 @@ class Fetching:
                 code="view_only",
                 hint="ask for a grant or share to read",
             )
-        peer = self._trusted(read)
+        peer = self.trusted(read.holder.node_id, read.card)
         if not offered_before(read, peer):
             self._peering.refresh(peer, NodeDocument(read.holder, read.card, read.card_bytes))
         with self._lock:
@@ -92,6 +96,8 @@ class Fetching:
             fetch = self._new(read.holder.node_id, offer, read.capability.signed_hash)
             with self._world.catalog.change() as records:
                 records.fetches.put(fetch)
+                if link is not None:
+                    records.links.keep(fetch.capability, seal_link(self._world, fetch, link))
                 self._journal.note(
                     records,
                     "fetch.asked",
@@ -138,13 +144,18 @@ class Fetching:
             receipt_due=False,
         )
 
-    def _trusted(self, offer: Offer) -> Peer:
+    def trusted(self, holder: bytes, card: StatusCard) -> Peer:
+        """Return the holder of what is offered, if it may offer.
+
+        Raises:
+            Refused: It is not a trusted peer, or may not offer.
+        """
         with self._world.catalog.look() as records:
-            peer = records.peers.get(offer.holder.node_id)
+            peer = records.peers.get(holder)
         if peer is None or peer.state is not PeerState.TRUSTED:
-            address = next(iter(offer.card.urls), "ADDRESS")
+            address = next(iter(card.urls), "ADDRESS")
             raise Refused(
-                f"the offer comes from '{offer.card.name}', which is not a trusted peer",
+                f"the offer comes from '{card.name}', which is not a trusted peer",
                 code="peer_not_trusted",
                 hint=f"compare the words with its administrator: undisc peers add {address}",
             )

@@ -25,6 +25,7 @@ from undisc_node.services.model import (
     Ticket,
 )
 from undisc_node.services.ports import Catalog, Clock, Entropy, Packs, Records, Reply
+from undisc_node.services.recipients import may_receive
 from undisc_node.services.sharing import note_share, share_row
 from undisc_protocol import limits
 from undisc_protocol.answer import request_hash, sign_refusal
@@ -60,6 +61,7 @@ class Serving:
         clock: Time.
         entropy: Tickets.
         own: Who we are.
+        any_node: Whether nodes that are no peers may use shares and links.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class Serving:
         clock: Clock,
         entropy: Entropy,
         own: OwnIdentity,
+        any_node: bool = False,
     ) -> None:
+        self._any_node = any_node
         self._catalog = catalog
         self._packs = packs
         self._contents = contents
@@ -120,7 +124,8 @@ class Serving:
         )
         # A node speaks for itself: nobody can spend an invocation that another node has signed.
         # Under its newest key, it also speaks for whom its former keys were given something.
-        if claim.audience not in request.sender.dids:
+        # A link speaks through its own key: whoever has it comes in the name of a node besides.
+        if claim.audience not in request.sender.dids and not self._is_link(claim):
             raise WrongAudience("the capability names another recipient than the asking node")
         try:
             manifest, extents = self._permitted(claim, request)
@@ -152,23 +157,31 @@ class Serving:
             ephemeral=self._entropy.random(KEY_SIZE),
         )
 
+    def _is_link(self, claim: Claim) -> bool:
+        with self._catalog.look() as records:
+            return records.links.get(claim.audience) is not None
+
     def _check_rows(self, records: Records, claim: Claim, asker: Identity) -> Study:
         """Step 12 of the verification (SPEC.md §4.4)."""
         grant = records.grants.get(claim.grant_id)
         share = records.shares.get(claim.share_id) if claim.share_id else None
         study = records.studies.get(claim.study)
         peer = records.peers.get(asker.node_id)
+        link = None if claim.audience in asker.dids else records.links.get(claim.audience)
         standing = Standing(
-            recipient_trusted=peer is not None
-            and peer.state is PeerState.TRUSTED
-            and "fetch" in peer.scopes,
+            recipient_trusted=may_receive(
+                peer, any_node=self._any_node and claim.permission.share is not None
+            ),
             recipient_revoked=peer is not None and peer.state is PeerState.REVOKED,
             grant_known=grant is not None,
             grant_revoked=grant is not None and grant.revoked_ms is not None,
             grant_created=_grant_created(records, claim, grant, share),
-            share_revoked=share is not None and share.revoked_ms is not None,
+            share_revoked=any(
+                row is not None and row.revoked_ms is not None for row in (share, link)
+            ),
             study_active=study is not None and study.state is StudyState.ACTIVE,
-            unlocked=True,  # this version makes no protected shares
+            unlocked=link is None
+            or records.links.unlocked_until(link.did, asker.node_id) > self._clock.now_ms(),
             suspended=any(
                 records.restored.is_suspended(one)
                 for one in (claim.grant_id, claim.share_id)

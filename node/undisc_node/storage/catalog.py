@@ -25,6 +25,7 @@ from undisc_node.storage.fetches import FetchTable
 from undisc_node.storage.figures import FigureTable
 from undisc_node.storage.gate import Gate
 from undisc_node.storage.grants import GrantTable
+from undisc_node.storage.links import LinkTable
 from undisc_node.storage.log import LogTable
 from undisc_node.storage.media import MediaTable
 from undisc_node.storage.migrations import CATALOG
@@ -64,6 +65,7 @@ class CatalogRecords:
     witnessed: WitnessedTable
     figures: FigureTable
     queue: QueueTable
+    links: LinkTable
     staff: StaffTable
     pacs: PacsTable
     deliveries: DeliveryTable
@@ -89,6 +91,7 @@ class CatalogRecords:
             witnessed=WitnessedTable(session),
             figures=FigureTable(session),
             queue=QueueTable(session),
+            links=LinkTable(session),
             staff=StaffTable(session),
             pacs=PacsTable(session),
             deliveries=DeliveryTable(session),

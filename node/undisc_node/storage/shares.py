@@ -31,8 +31,17 @@ class ShareTable:
         row = self._session.row(_SHARES.select("WHERE id = ?"), (share,))
         return _share(row) if row else None
 
-    def list(self, *, study: bytes | None = None) -> Sequence[Share]:
-        """List newest first, of one study or all."""
+    def list(self, *, study: bytes | None = None, audience: Did | None = None) -> Sequence[Share]:
+        """List newest first, of one study, to one audience, or all."""
+        if audience is not None:
+            rows = self._session.rows(
+                _SHARES.select(
+                    "WHERE audience = ?2 AND (?1 IS NULL OR study = ?1)"
+                    " ORDER BY created_ms DESC, rowid DESC"
+                ),
+                (study, audience),
+            )
+            return [_share(row) for row in rows]
         rows = self._session.rows(
             _SHARES.select("WHERE ?1 IS NULL OR study = ?1 ORDER BY created_ms DESC, rowid DESC"),
             (study,),

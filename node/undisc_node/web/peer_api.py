@@ -70,6 +70,13 @@ async def notice(request: web.Request) -> web.StreamResponse:
     return _reply(await request.app[keys.WORKERS].run(lambda: heeding.take(body)))
 
 
+async def unlock(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/unlock: a sealed request to unlock a link, a signed answer."""
+    unlocking = request.app[keys.PUBLIC].unlocking
+    body = await body_of(request).whole()
+    return _reply(await request.app[keys.WORKERS].run(lambda: unlocking.answer(body)))
+
+
 async def packs(request: web.Request) -> web.StreamResponse:
     """GET /undisc/v1/packs: one range of the bytes that a ticket opens."""
     streams = request.app[keys.PUBLIC].streams
@@ -141,6 +148,13 @@ ROUTES: Final = (
         authority=Authority.SIGNED,
         body_limit=limits.MAX_NOTICE,
         handler=notice,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/unlock",
+        authority=Authority.SIGNED,
+        body_limit=limits.MAX_UNLOCK,
+        handler=unlock,
     ),
     Route(
         method="GET",

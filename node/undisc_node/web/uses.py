@@ -40,6 +40,7 @@ from undisc_node.services.studies import StudyDetail
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.uses_consents import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.uses_department import KeepsOrders, KeepsReports, Queues, TellsNodes
+from undisc_node.web.uses_links import FetchesLinks, KeepsLinks, Unlocks
 from undisc_protocol.log import Event
 
 # --- Public listener ----------------------------------------------------------------------------
@@ -146,6 +147,7 @@ class PublicUses:
     streams: OpensStreams
     recalling: TellsMemories
     heeding: TakesNotices
+    unlocking: Unlocks
 
 
 # --- Admin socket -------------------------------------------------------------------------------
@@ -470,6 +472,8 @@ class AdminUses:
     peering: KeepsPeers
     granting: Grants
     sharing: Shares
+    linking: KeepsLinks
+    link_fetching: FetchesLinks
     revoking: Revokes
     fetching: Fetches
     auditing: Audits

@@ -43,7 +43,6 @@ from undisc_node.services.revoking import Revoking
 from undisc_node.services.room import Quotas, Room
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
-from undisc_node.services.sharing import Sharing
 from undisc_node.services.staff import Staff
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Streams
@@ -63,6 +62,7 @@ from undisc_node.wiring.department import build_department
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.housekeeping import Housekeeping
+from undisc_node.wiring.links import build_links
 from undisc_node.wiring.node import Node
 from undisc_protocol.identity import read_identity
 from undisc_protocol.keys import SignKey, box_key
@@ -168,22 +168,31 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         writing=writing,
         settled=settled,
     )
-    fetching = Fetching(
-        world=FetchWorld(
-            catalog=catalog,
-            packs=packs,
-            contents=contents,
-            network=network,
-            journal=journal,
-            clock=clock,
-            entropy=entropy,
-            own=own,
-            writing=writing,
-            room=room,
-            fetched=meters.fetched,
-        ),
-        peering=peering,
+    world = FetchWorld(
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        network=network,
         journal=journal,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        writing=writing,
+        room=room,
+        fetched=meters.fetched,
+    )
+    fetching = Fetching(world=world, peering=peering, journal=journal)
+    links = build_links(
+        settings,
+        catalog=catalog,
+        journal=journal,
+        refusals=refusals,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        offering=offering,
+        world=world,
+        fetching=fetching,
     )
     studies = Studies(
         catalog=catalog,
@@ -300,7 +309,9 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
             own=own,
             offering=offering,
         ),
-        sharing=Sharing(catalog=catalog, journal=journal, clock=clock, own=own, offering=offering),
+        sharing=links.sharing,
+        linking=links.linking,
+        link_fetching=links.fetching,
         revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
         restoring=restoring,
         recalling=recalling,
@@ -325,7 +336,9 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
             clock=clock,
             entropy=entropy,
             own=own,
+            any_node=links.any_node,
         ),
+        unlocking=links.unlocking,
         receipts=Receipts(
             catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
         ),

@@ -58,6 +58,7 @@ class Housekeeping:
         self.relieve()
         with self.catalog.change() as records:
             records.tickets.forget_expired(self.clock.now_ms())
+            records.links.forget_unlocks(self.clock.now_ms())
         finish(self.catalog, self.packs)
         self.settling.settle_quiet(self.settle_ms)
 

@@ -45,6 +45,7 @@ from undisc_protocol.pack import ObjectHeader
 from unit.web.archive_fakes import FakeArchiving, FakeDelivering, FakePulling
 from unit.web.fakes_consents import consent_parts
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
+from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_status import FakeStatus
 
@@ -461,6 +462,7 @@ def admin_uses(**others) -> AdminUses:
         "peering": FakePeering(),
         "granting": FakeGranting(),
         "sharing": FakeSharing(),
+        **link_parts(SHARE, FETCH),
         "revoking": FakeRevoking(),
         "fetching": FakeFetching(),
         "auditing": FakeAuditing(),
@@ -479,14 +481,9 @@ def admin_uses(**others) -> AdminUses:
 
 def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
-    return PublicUses(
-        peering=FakePeering(),
-        serving=serving,
-        receipts=serving,
-        streams=serving,
-        recalling=FakeRecalling(),
-        heeding=FakeHeeding(),
-    )
+    parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking"), serving)
+    others = {"recalling": FakeRecalling(), "heeding": FakeHeeding()}
+    return PublicUses(peering=FakePeering(), **parts, **others)
 
 
 def inside_uses(checks=lambda: (Check("database"), Check("disk"))) -> InternalUses:

@@ -85,6 +85,8 @@ def request_for(route: Route):
         "/admin/v1/staff/abcd/reset": {"password": "a long password"},
         "/admin/v1/pacs": {"name": "archive", "dimse": "PACS@10.0.0.1:104"},
         "/admin/v1/pulls/look": {"patient": "4711"},
+        "/admin/v1/links": {"token": "AAAA"},
+        "/admin/v1/fetches/link": {"link": "AAAA"},
         "/admin/v1/imports": {"kind": "folder"},
         "/admin/v1/imports/look": None,
         "/admin/v1/studies/abcd/deliveries/look": {"patient": "4711"},

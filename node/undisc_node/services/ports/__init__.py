@@ -59,6 +59,9 @@ from undisc_node.services.ports.department import (
 from undisc_node.services.ports.department import (
     Worklist as Worklist,
 )
+from undisc_node.services.ports.links import (
+    LinkRecords as LinkRecords,
+)
 from undisc_node.services.ports.media import (
     Branch as Branch,
 )

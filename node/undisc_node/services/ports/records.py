@@ -31,6 +31,7 @@ from undisc_node.services.ports.department import (
     QueueRecords,
     ReportRecords,
 )
+from undisc_node.services.ports.links import LinkRecords
 from undisc_node.services.ports.media import MediaRecords
 from undisc_node.services.ports.staff import StaffRecords
 from undisc_node.services.study_search import StudyFacts, StudySearch
@@ -153,8 +154,8 @@ class ShareRecords(Protocol):
     def get(self, share: bytes) -> Share | None:
         """Return it by id, or None."""
 
-    def list(self, *, study: bytes | None = None) -> Sequence[Share]:
-        """List, newest first."""
+    def list(self, *, study: bytes | None = None, audience: Did | None = None) -> Sequence[Share]:
+        """List, newest first, those of one study, to one audience, or all."""
 
     def add(self, share: Share) -> None:
         """Add it; its id must be new."""
@@ -415,6 +416,10 @@ class Records(Protocol):
     @property
     def queue(self) -> QueueRecords:
         """What waits for a person."""
+
+    @property
+    def links(self) -> LinkRecords:
+        """Links, what protects them, and who has passed it."""
 
     @property
     def staff(self) -> StaffRecords:

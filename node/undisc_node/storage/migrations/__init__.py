@@ -15,6 +15,7 @@ from undisc_node.storage.migrations import (
     m0013_orders,
     m0015_searching,
     m0016_consents,
+    m0017_links,
 )
 from undisc_node.storage.migrations.steps import CATALOG
 
@@ -27,6 +28,7 @@ STEPS = (
     m0013_orders,
     m0015_searching,
     m0016_consents,
+    m0017_links,
 )
 """The files whose steps make the catalog, in their order."""
 

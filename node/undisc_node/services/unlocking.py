@@ -1,0 +1,262 @@
+"""Unlocking links: who has one, passes its protection, and learns what it opens (SPEC.md §6.12).
+
+The order decides what a stranger can learn: whether the asking node may use links at all is looked
+at before whether there is such a link. An attempt is counted, durably, before a passcode is
+compared, so no number of parallel guesses, and no crash, gives more than the link bears in its
+life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.errors import ServiceError
+from undisc_node.services.following import recognise
+from undisc_node.services.identity import OwnIdentity
+from undisc_node.services.link_rows import LinkRow
+from undisc_node.services.model import PeerState, Share, StudyState
+from undisc_node.services.offering import Offering
+from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.ports import Catalog, Clock, Entropy, Records, Reply
+from undisc_node.services.recipients import may_receive
+from undisc_protocol import limits
+from undisc_protocol.answer import request_hash, sign_refusal
+from undisc_protocol.errors import (
+    AttemptsUsedUp,
+    Busy,
+    Expired,
+    Locked,
+    NotGranted,
+    RemoteProtocolError,
+    Replayed,
+    Revoked,
+    StudyUnavailable,
+    Suspended,
+    UnknownRecipient,
+    UsesUsedUp,
+    WrongPasscode,
+)
+from undisc_protocol.keys import KEY_SIZE
+from undisc_protocol.unlock import Unlock, answer_unlock, read_unlock
+
+
+class Unlocking:
+    """Answers unlocks.
+
+    Args:
+        catalog: Rows.
+        journal: The log.
+        refusals: Counts what is refused.
+        clock: Time.
+        entropy: Keys of answers.
+        own: Who we are.
+        offering: Makes the offers.
+        passcodes: Compares passcodes.
+        any_node: Whether nodes that are no peers may use links.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        journal: Journal,
+        refusals: Refusals,
+        clock: Clock,
+        entropy: Entropy,
+        own: OwnIdentity,
+        offering: Offering,
+        passcodes: Passcodes,
+        any_node: bool,
+    ) -> None:
+        self._catalog = catalog
+        self._journal = journal
+        self._refusals = refusals
+        self._clock = clock
+        self._entropy = entropy
+        self._own = own
+        self._offering = offering
+        self._passcodes = passcodes
+        self._any_node = any_node
+
+    def answer(self, body: bytes) -> Reply:
+        """Answer a sealed request to unlock with signed bytes.
+
+        Args:
+            body: The HTTP body as received.
+
+        Returns:
+            A sealed answer, or a signed refusal; never raises for what a stranger sent.
+        """
+        try:
+            return Reply(200, self._answered(body))
+        except RemoteProtocolError as problem:
+            return self._refusal(body, problem)
+        except ServiceError:
+            return self._refusal(body, Busy("the node cannot open links at the moment"))
+
+    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
+        self._refusals.count(problem)
+        signed = sign_refusal(
+            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        )
+        return Reply(problem.status, signed)
+
+    def _now(self) -> int:
+        return self._clock.now_ms() // 1000
+
+    def _answered(self, body: bytes) -> bytes:
+        unlock = read_unlock(body, box=self._own.box, own=self._own.id, now=self._now())
+        recognise(self._catalog, self._journal, self._clock, unlock.sender)
+        until_ms = self._passed(unlock)
+        with self._catalog.look() as records:
+            tokens = self._open_shares(records, self._link(records, unlock))
+        offers = [self._offering.make(proofs) for proofs in tokens]
+        return answer_unlock(
+            self._own.key,
+            unlock,
+            offers=offers,
+            at=self._now(),
+            until=until_ms // 1000,
+            ephemeral=self._entropy.random(KEY_SIZE),
+        )
+
+    def _passed(self, unlock: Unlock) -> int:
+        """Let an asker through the protection; return until when the unlock stands, ms."""
+        with self._catalog.look() as records:
+            link = self._link(records, unlock)
+            self._open_shares(records, link)
+            until_ms = records.links.unlocked_until(link.did, unlock.sender.node_id)
+        if until_ms > self._clock.now_ms():
+            return until_ms
+        _check_left(link)
+        if link.passcode is None:
+            return self._use(unlock, counted=False)
+        if unlock.passcode is None:
+            raise Locked("the link asks for a passcode")
+        self._count_attempt(unlock)
+        if not self._passcodes.fits(link.passcode, unlock.passcode):
+            raise self._wrong(unlock)
+        return self._use(unlock, counted=True)
+
+    def _link(self, records: Records, unlock: Unlock) -> LinkRow:
+        """Return the link's row, if this node may use it."""
+        peer = records.peers.get(unlock.sender.node_id)
+        if peer is not None and peer.state is PeerState.REVOKED:
+            raise Revoked("the asking node was revoked")
+        if not may_receive(peer, any_node=self._any_node):
+            raise UnknownRecipient("the asking node is not a trusted peer")
+        link = records.links.get(unlock.link)
+        if link is None:
+            raise NotGranted("nothing was shared with this link here")
+        if link.revoked_ms is not None:
+            raise Revoked("the link was revoked")
+        return link
+
+    def _open_shares(self, records: Records, link: LinkRow) -> Sequence[tuple[bytes, bytes]]:
+        """Return the tokens of what a link opens now, newest first; else say why nothing."""
+        shares = records.shares.list(audience=link.did)
+        if not shares:
+            raise NotGranted("nothing was shared with this link here")
+        usable: list[tuple[bytes, bytes]] = []
+        problems: list[RemoteProtocolError] = []
+        for share in shares:
+            try:
+                usable.append((self._standing_grant(records, share), share.token))
+            except RemoteProtocolError as problem:
+                problems.append(problem)
+        if not usable:
+            raise problems[0]
+        return usable[: limits.MAX_LINK_OFFERS]
+
+    def _standing_grant(self, records: Records, share: Share) -> bytes:
+        grant = records.grants.get(share.grant)
+        if grant is None:
+            raise NotGranted("no grant of this node stands behind the link")
+        if grant.revoked_ms is not None or share.revoked_ms is not None:
+            raise Revoked("the link was revoked")
+        if min(grant.expires, share.expires) <= self._now():
+            raise Expired("the link is over")
+        if any(records.restored.is_suspended(one) for one in (grant.id, share.id)):
+            raise Suspended("the link waits for the holder's confirmation")
+        study = records.studies.get(share.study)
+        if study is None or study.state is not StudyState.ACTIVE:
+            raise StudyUnavailable("the study is not available")
+        return grant.token
+
+    def _count_attempt(self, unlock: Unlock) -> None:
+        """Count an attempt before it is compared; each message is good for one."""
+        with self._catalog.change() as records:
+            link = self._link(records, unlock)
+            _check_left(link)
+            self._use_message(records, unlock)
+            if not records.links.take_attempt(link.did):
+                raise _no_attempts()
+
+    def _use_message(self, records: Records, unlock: Unlock) -> None:
+        end_ms = (unlock.expires + limits.CLOCK_SKEW) * 1000
+        if not records.tickets.use_invocation(unlock.id, end_ms):
+            raise Replayed("this unlock was used before")
+
+    def _wrong(self, unlock: Unlock) -> WrongPasscode:
+        with self._catalog.change() as records:
+            link = self._link(records, unlock)
+            self._note(records, "link.wrong_passcode", unlock, link, {"attempt": link.attempts})
+        left = link.max_attempts - link.attempts
+        problem = WrongPasscode("the passcode is not the one of the link")
+        tries = "no attempt is left" if left <= 0 else f"attempts left: {left}"
+        problem.hint = f"{tries}; ask whoever gave you the link for its passcode"
+        return problem
+
+    def _use(self, unlock: Unlock, *, counted: bool) -> int:
+        """Count a use and let the unlock stand, in one change with its line in the log."""
+        until_ms = self._clock.now_ms() + limits.UNLOCK_LIFETIME * 1000
+        with self._catalog.change() as records:
+            link = self._link(records, unlock)
+            if counted:
+                records.links.give_back(link.did)
+            else:
+                self._use_message(records, unlock)
+            used = records.links.take_use(link.did)
+            if used:
+                records.links.unlock(link.did, unlock.sender.node_id, until_ms)
+                detail = {"use": link.uses + 1, "passcode": int(counted)}
+                self._note(records, "link.unlocked", unlock, link, detail)
+        if not used:
+            raise _no_uses()
+        return until_ms
+
+    def _note(
+        self,
+        records: Records,
+        kind: str,
+        unlock: Unlock,
+        link: LinkRow,
+        detail: Mapping[str, str | int],
+    ) -> None:
+        failed = kind == "link.wrong_passcode"
+        peer = records.peers.get(unlock.sender.node_id)
+        self._journal.note(
+            records,
+            kind,
+            who=auditing.other_node(peer or unlock.sender.node_id),
+            what=[auditing.about_security("link", link.id)],
+            outcome=auditing.MINOR_FAILURE if failed else auditing.SUCCESS,
+            detail=detail,
+        )
+
+
+def _check_left(link: LinkRow) -> None:
+    if link.uses_used_up:
+        raise _no_uses()
+    if link.attempts_used_up:
+        raise _no_attempts()
+
+
+def _no_uses() -> UsesUsedUp:
+    return UsesUsedUp("the link was opened as often as it may be")
+
+
+def _no_attempts() -> AttemptsUsedUp:
+    return AttemptsUsedUp("too many wrong passcodes were given for the link")

@@ -1,0 +1,56 @@
+"""Fakes of what the admin socket calls for links."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from undisc_node.services.link_rows import KeptPasscode, LinkRow
+from undisc_node.services.sharing import Shared
+from undisc_protocol.did import Did
+
+NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
+LINK = LinkRow(
+    did=Did("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH"),
+    passcode=KeptPasscode(b"s" * 16, b"h" * 32, 3, 2**26),
+    max_uses=2,
+    uses=1,
+    max_attempts=5,
+    attempts=0,
+    created_ms=NOW_MS,
+)
+
+
+class FakeLinking:
+    def __init__(self, share):
+        self._share = share
+        self.protection = None
+
+    def share(self, token, protection, actor):
+        self.protection = protection
+        return Shared(self._share, b"offer of " + token), LINK
+
+    def find(self, prefix):
+        return LINK
+
+    def list(self):
+        return [LINK, replace(LINK, uses=2), replace(LINK, attempts=5)]
+
+    def reopen(self, link, actor):
+        return link
+
+    def revoke(self, link, actor):
+        return replace(link, revoked_ms=NOW_MS)
+
+
+class FakeLinkFetching:
+    def __init__(self, fetch):
+        self._fetch = fetch
+        self.given = []
+
+    def start(self, text, passcode, actor):
+        self.given.append((text, passcode))
+        return [self._fetch]
+
+
+def link_parts(share, fetch):
+    return {"linking": FakeLinking(share), "link_fetching": FakeLinkFetching(fetch)}
