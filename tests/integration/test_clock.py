@@ -131,6 +131,9 @@ def test_a_permission_that_has_expired_stays_expired_when_the_clock_goes_back(pr
     holder.move_clock(400 * DAY)
     assert states(holder) == ["expired"]
     assert ended(recipient, offer)[0] == "failed"
+    # What the log has seen is remembered, and nothing that was refused is a line of its own.
+    holder.admin.post(f"studies/{study}/hold", {"reason": "a line of the log of that day"})
+    holder.admin.post(f"studies/{study}/release")
     for moved in (400 * DAY - HOUR, 0):
         holder.move_clock(moved)
         assert states(holder) == ["expired"]
