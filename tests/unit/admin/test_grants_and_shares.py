@@ -15,12 +15,14 @@ from support.fake_admin import (
     OFFER,
     RECEIPT_ROW,
     SHARE_ID,
+    SHARE_ROW,
     STUDY_DETAIL,
     STUDY_ID,
     error,
 )
 from undisc_protocol.capability.delegation import Basis, Meta, read_delegation, sign_grant
 from undisc_protocol.keys import SignKey, link_key
+from undisc_protocol.link import read_link
 
 NOW = 1_795_500_000  # as the fixture's clock
 DAY = 86_400
@@ -323,3 +325,27 @@ def test_what_is_no_link_is_refused_without_repeating_it(undisc, granted, link_f
 
     assert (done.exit_code, granted.calls()) == (7, [])
     assert not content or content not in done.output
+
+
+def test_a_new_link_is_shown_once_and_its_secret_never_travels(
+    undisc, granted, link_file, tmp_path
+):
+    """Share and passcode go to the node, the link only to the screen."""
+    made = {"id": "77" * 32, "passcode": True, "uses": 0, "max_uses": 1, "attempts": 0}
+    granted.say("POST", "links", {"link": made, "share": SHARE_ROW})
+    granted.say("GET", "status", {"urls": ["https://a.example"]})
+    (tmp_path / "code.txt").write_text("blue horse 7\n")
+    done = undisc(
+        "shares", "create", "3f2a", "--link-file", "link.txt", "--to", "link",
+        "--passcode-file", "code.txt", "--uses", "1",
+    )  # fmt: skip
+
+    assert done.exit_code == 0, done.stderr
+    link = done.stdout.strip()
+    secret = read_link(link).secret
+    asked = granted.asked[-1]
+    body = json.loads(asked.body)
+    assert (body["passcode"], body["uses"]) == ("blue horse 7", 1)
+    share = read_delegation(base64.b64decode(body["token"]))
+    assert share.audience == link_key(secret).did
+    assert link.split("#")[1].encode() not in b"".join(one.body for one in granted.asked)
