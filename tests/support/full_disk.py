@@ -26,8 +26,9 @@ from support.two_nodes import befriend, refused, settings, short_directory
 from undisc_node.dicom.part10 import compose_part10
 
 MIB: Final = 1 << 20
-DISK_MIB: Final = 160
-RESERVE_MIB: Final = 40  # more than the ballast of 32, or ingest would fill what that gives
+DISK_MIB: Final = 192
+BALLAST_MIB: Final = 32
+RESERVE_MIB: Final = 40  # more than the ballast, or ingest would fill what that gives
 HEAL_SECONDS: Final = 5.0
 _CLASS: Final = 0xFF00
 _OUT_OF_RESOURCES: Final = 0xA700  # PS3.4 §B.2.3: A7xx
@@ -60,6 +61,7 @@ class FullDisk:
     def __init__(self, node: KillableNode, other: KillableNode, disk: Path, chance: random.Random):
         self._node, self._other, self._chance = node, other, chance
         self._filler = disk / "filler"
+        self._ballast = disk / "n" / "home" / "ballast"
         self._number = 0
         self.ledger = Ledger()
         self.found: Counter[str] = Counter()
@@ -67,6 +69,7 @@ class FullDisk:
 
     def one_pass(self) -> None:
         """Fill, prove, free, prove."""
+        wait_for("the ballast is there", self._ballast.exists, seconds=HEAL_SECONDS)
         self._permit()
         if self._chance.random() < 0.5:
             self._leave(self._chance.randrange(20 * MIB))
@@ -143,7 +146,8 @@ class FullDisk:
         """Delete studies until ingest may go on: deleting must work while the disk is full."""
         for uid in self.ledger.studies():
             free = os.statvfs(self._filler.parent)
-            if free.f_bavail * free.f_frsize > (RESERVE_MIB + 12) * MIB:
+            wanted = RESERVE_MIB + 12 + (0 if self._ballast.exists() else BALLAST_MIB)
+            if free.f_bavail * free.f_frsize > wanted * MIB:
                 return
             if any(one.study == uid and not one.revoking for one in self._permissions()):
                 continue

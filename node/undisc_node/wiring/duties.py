@@ -1,10 +1,14 @@
-"""What a node does by itself while it runs: each duty again and again, in a worker thread."""
+"""What a node does by itself while it runs: each duty again and again, in a thread of its own.
+
+A duty may wait for minutes for an archive that does not answer; no other waits for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from undisc_node.services.errors import ServiceError
@@ -29,11 +33,13 @@ class Duty:
 
 async def perform(duty: Duty, ended: asyncio.Event) -> None:
     """Do the rounds of a duty until the end."""
-    while not ended.is_set():
-        try:
-            await asyncio.wait_for(ended.wait(), duty.seconds)
-        except TimeoutError:
-            await asyncio.to_thread(_round, duty)
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix=duty.name) as thread:
+        while not ended.is_set():
+            try:
+                await asyncio.wait_for(ended.wait(), duty.seconds)
+            except TimeoutError:
+                await loop.run_in_executor(thread, _round, duty)
 
 
 def _round(duty: Duty) -> None:
