@@ -9,12 +9,14 @@ import re
 import socket
 import ssl
 import struct
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 from multidict import CIMultiDict, MultiDict
 
 from fuzz.target import Target
 from support.parties import TICKET, label
+from support.samples import BytesSource
 from undisc_node.peers.addresses import check_address
 from undisc_node.peers.client import PeerClient
 from undisc_node.peers.connector import Patience, TimedSocket
@@ -110,6 +112,14 @@ class _Workers:
         return work()
 
 
+class _Spool:
+    """Keeps an upload in memory, and waits for nothing."""
+
+    @asynccontextmanager
+    async def take(self, body):
+        yield BytesSource(await body.whole())
+
+
 class _Body:
     def __init__(self, data):
         self._data = data
@@ -144,7 +154,7 @@ def _admin(data):
     route = _ADMIN.get(address) or _ADMIN[sorted(_ADMIN)[len(address) % len(_ADMIN)]]
     names = MultiDict(pair.partition("=")[::2] for pair in _text(query).split("&"))
     request = _Request(
-        app={keys.ADMIN: _Uses(route.method), keys.WORKERS: _Workers()},
+        app={keys.ADMIN: _Uses(route.method), keys.WORKERS: _Workers(), keys.SPOOL: _Spool()},
         match_info=dict.fromkeys(re.findall(r"{(\w+)}", route.path), "ab"),
         query=names if _is_text(names) else MultiDict(),
         body=_Body(body[: route.body_limit]),

@@ -38,5 +38,6 @@ FLOORS: Final = (
     Floor("PyNaCl", "1.6.2", "brings libsodium, whose check of points older ones lack"),
     Floor("pynetdicom", "3.0.4", "calls archives for us; our port was tested against this one"),
     Floor("python-gdcm", "3.2.6", "decodes JPEG in workers; brings GDCM"),
+    Floor("segno", "1.6.6", "draws links as QR codes; the tested version"),
     Floor("sqlite-utils", "4.2.1", "its migrations; older ones have none"),
 )

@@ -18,6 +18,7 @@ from undisc_node.web.uses import PublicUses
 from undisc_protocol.errors import BadTicket, Busy, LocalProtocolError
 from unit.web import fakes
 from unit.web.conftest import running_node
+from unit.web.test_admin_consents import SAID
 
 LISTENERS = {
     "public": (peer_api.ROUTES, {Authority.ANYONE, Authority.SIGNED, Authority.TICKET}),
@@ -85,6 +86,8 @@ def request_for(route: Route):
         "/admin/v1/staff/abcd/reset": {"password": "a long password"},
         "/admin/v1/pacs": {"name": "archive", "dimse": "PACS@10.0.0.1:104"},
         "/admin/v1/pulls/look": {"patient": "4711"},
+        "/admin/v1/consents": SAID,
+        "/admin/v1/consents/abcd/withdraw": {"why": "asked"},
         "/admin/v1/links": {"token": "AAAA"},
         "/admin/v1/fetches/link": {"link": "AAAA"},
         "/admin/v1/imports": {"kind": "folder"},
