@@ -35,6 +35,7 @@ async def perform(duty: Duty, ended: asyncio.Event) -> None:
     """Do the rounds of a duty until the end."""
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=duty.name) as thread:
+        thread.submit(int)  # starts it now: a count of threads that grows later means a fault
         while not ended.is_set():
             try:
                 await asyncio.wait_for(ended.wait(), duty.seconds)
