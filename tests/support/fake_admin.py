@@ -58,6 +58,7 @@ STATUS: dict[str, Any] = {
     "peers": {"trusted": 1, "pending": 0, "suspended": 0, "revoked": 0},
     "log": {"origin": "bb" * 16, "size": 1234, "root": "cc" * 32},
     "disk_free": 52_480_000_000,
+    "queue": 3,
     "kit_verified": True,
     "restored_unconfirmed": None,
 }
@@ -269,8 +270,7 @@ FILES = {1: b"first file", 2: b"the second file"}
 STUDY_DETAIL: dict[str, Any] = {
     "study": STUDY_ROW,
     "instances": [instance_row(number, content) for number, content in FILES.items()],
-    "provenance": [],
-    "receipts": [],
+    **{name: [] for name in ("provenance", "receipts", "deliveries")},
     "reports": [
         {
             "object": "cc" * 16,

@@ -12,8 +12,8 @@ from undisc_admin.client import segment
 from undisc_admin.command import Command
 from undisc_admin.errors import CommandError, ExitCode, exit_code_of
 from undisc_admin.progress import Progress, Step
-from undisc_admin.render import Column, day, moment, short
-from undisc_admin.screen import confirm, hint, note, say_json, say_table
+from undisc_admin.render import Column, clean, day, moment, short
+from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
 
 _FIRST_LOOK: Final = 0.05  # seconds until the first look at a running delivery
@@ -176,6 +176,16 @@ def _tell_end(session: Session, row: Answer) -> None:
         f"{row.integer('handed_over'):,} of {row.integer('objects'):,} images are in the PACS "
         f"{row.text('pacs')} under {row.part('patient').text('id')}{kept}"
     )
+
+
+def say_deliveries(study: Answer) -> None:
+    """Say in which of the practice's archives a study is, under which number, and how far."""
+    for one in study.parts("deliveries"):
+        number = clean(one.part("patient").text("id"))
+        done = f"{one.integer('handed_over'):,} of {one.integer('objects'):,}"
+        state = "" if one.text("state") == "done" else f", {one.text('state')}"
+        under = f" under {number}" if number else ""
+        say([f"{done} in the PACS {clean(one.text('pacs'))}{under}{state}"])
 
 
 @click.command("deliveries", cls=Command, examples=["undisc pacs deliveries"])

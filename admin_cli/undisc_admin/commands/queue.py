@@ -78,7 +78,9 @@ def list_rows(
 
 def _in_a_line(row: Answer) -> str:
     shown = []
-    for fact in row.parts("facts")[:_IN_A_LINE]:
+    known = row.parts("facts")  # what is the same on both sides tells nothing in a list
+    telling = [one for one in known if one.text("here") != one.text_or_none("there")]
+    for fact in (telling or known)[:_IN_A_LINE]:
         there = fact.text_or_none("there")
         sides = [fact.text("here"), *([] if there is None else [there])]
         shown.append(f"{fact.text('name')}: {' → '.join(side or '-' for side in sides)}")
@@ -123,16 +125,18 @@ def _say_facts(known: Sequence[Answer]) -> None:
     if not known:
         return
     say([""])
-    if any(fact.text_or_none("there") is not None for fact in known):
+    two_sided = [one for one in known if one.text_or_none("there") is not None]
+    if two_sided:
         rows = [
-            [fact.text("name"), fact.text("here"), fact.text_or_none("there") or "",
-             "" if fact.text_or_none("there") in (None, fact.text("here")) else "differs"]
-            for fact in known
+            [one.text("name"), one.text("here"), one.text("there"),
+             "" if one.text("there") == one.text("here") else "differs"]
+            for one in two_sided
         ]  # fmt: skip
         columns = [Column(title) for title in ("", "HERE", "AS IT CAME", "")]
         say(table(columns, rows))
-    else:
-        say(facts([(fact.text("name"), fact.text("here")) for fact in known]))
+        known = [one for one in known if one not in two_sided]
+        say([""] if known else [])
+    say(facts([(one.text("name"), one.text("here")) for one in known]))
 
 
 @queue.command(

@@ -39,6 +39,7 @@ def _lines(answer: Answer) -> list[str]:
             ("public", _door(doors, "public")),
             ("internal", _door(doors, "internal")),
             ("dicom", _door(doors, "dicom")),
+            ("hl7", doors.text_or_none("hl7") or ""),
             ("home", answer.text("home")),
             ("version", answer.text("version")),
             ("studies", _studies(answer.part("studies"))),
@@ -77,6 +78,10 @@ def _advise(answer: Answer) -> None:
         hint(
             f"{count_of(waiting, 'arrival waits', 'arrivals wait')} for your decision: "
             "undisc studies list"
+        )
+    if queued := answer.integer("queue"):
+        hint(
+            f"{count_of(queued, 'thing waits', 'things wait')} for your decision: undisc queue list"
         )
     if answer.text_or_none("restored_unconfirmed"):
         hint("every permission from before the restore is suspended: undisc restored show")

@@ -10,12 +10,12 @@ from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
 from undisc_admin.commands.copies import copies, tell_copies
-from undisc_admin.commands.deliveries import push_study
+from undisc_admin.commands.deliveries import push_study, say_deliveries
 from undisc_admin.commands.studies_export import export_study
 from undisc_admin.commands.studies_import import import_studies
 from undisc_admin.commands.studies_leaving import keep, leaving
 from undisc_admin.commands.studies_pull import pull_studies
-from undisc_admin.commands.studies_reports import say_notices, say_reports
+from undisc_admin.commands.studies_reports import brought_by, say_notices, say_reports
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short, size
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -136,7 +136,7 @@ def show_study(session: Session, study: str, instances: bool) -> None:  # noqa: 
         say_json(answer.raw)
         return
     row = answer.part("study")
-    say(_facts(row))
+    say(_facts(row, brought_by(row.text("sender"), answer)))
     _say_series(answer)
     say_reports(answer)
     if instances:
@@ -146,6 +146,7 @@ def show_study(session: Session, study: str, instances: bool) -> None:  # noqa: 
         name = clean(step.text_or_none("peer_name") or step.text("peer"))
         say([f"fetched from {name}, {moment(step.text_or_none('at'))}"])
     say(map(_came_from, answer.parts("media")))
+    say_deliveries(answer)
     say(copies(answer.parts("receipts")))
     say_notices(answer)
     if row.integer("waiting"):
@@ -166,7 +167,7 @@ def _came_from(medium: Answer) -> str:
     return clean(", ".join(filter(None, facts)))
 
 
-def _facts(study: Answer) -> list[str]:
+def _facts(study: Answer, sender: str) -> list[str]:
     patient = study.part("patient")
     return facts(
         [
@@ -179,7 +180,7 @@ def _facts(study: Answer) -> list[str]:
             ("date", day(study.text("study_date"))),
             ("accession", study.text("accession")),
             ("description", study.text("description")),
-            ("brought by", study.text("sender")),
+            ("brought by", sender),
             ("images", f"{study.integer('instances'):,}, {size(study.integer('bytes'))}"),
             ("state", _state(study)),
             ("reason", study.text("reason")),

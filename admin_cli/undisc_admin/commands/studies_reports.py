@@ -11,6 +11,15 @@ from undisc_admin.screen import say, say_table
 _TOLD: Final = {"grown": "what was added", "patient": "the patient's corrected identity"}
 
 
+def brought_by(sender: str, study: Answer) -> str:
+    """Name who brought something: a peer, known by 64 digits, by the name that people know."""
+    for step in study.parts("provenance"):
+        name = step.text_or_none("peer_name")
+        if name and sender == f"peer:{step.text('peer')}":
+            return f"peer:{clean(name)}"
+    return sender
+
+
 def say_reports(study: Answer) -> None:
     """List reports, newest first; older versions are marked as replaced."""
     reports = study.parts("reports")
@@ -32,7 +41,7 @@ def say_reports(study: Answer) -> None:
                 _state(one),
                 day(one.text("reported")[:8]),
                 moment(one.text("arrived")),
-                one.text("sender"),
+                brought_by(one.text("sender"), study),
                 one.text("sop_uid"),
             ]
             for one in reports

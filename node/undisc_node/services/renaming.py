@@ -119,8 +119,9 @@ class Renaming:
             study=study.id,
             facts=facts_of(
                 _sides(study.patient) | {"accession": study.accession},
-                _sides(new) | {"accession": study.accession, "source": change.source},
-            ),
+                _sides(new) | {"accession": study.accession},
+            )
+            + facts_of({"source": change.source}),
         )
         if study.state is not StudyState.ACTIVE:
             return

@@ -55,6 +55,7 @@ class Status:
             peers = Counter(peer.state for peer in records.peers.list())
             frontier = records.log.frontier()
             restored = records.restored.latest()
+            waiting = records.queue.count_open()
         return {
             "version": self._version,
             "name": self._own.name,
@@ -72,6 +73,7 @@ class Status:
                 "size": frontier.size,
                 "root": frontier.root().hex(),
             },
+            "queue": waiting,
             "refusals": self._refusals.counts(),
             "disk_free": self._packs.free_bytes(),
             "kit_verified": self._kit_verified(),

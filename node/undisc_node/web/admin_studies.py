@@ -19,6 +19,7 @@ from undisc_node.web.admin_answers import (
     reads,
     send_chunks,
 )
+from undisc_node.web.admin_deliveries import delivery_json
 from undisc_node.web.admin_department import notice_json, shown_json
 from undisc_node.web.fields import query_number, read_fields, read_hex
 from undisc_node.web.limits import body_of
@@ -67,7 +68,8 @@ async def show_study(request: web.Request) -> web.StreamResponse:
         notices = uses.noticing.of_study(found)
         names = names_in(uses)
         told = [notice_json(notice, names) for notice in notices]
-        return {**detail, "reports": reports, "notices": told}
+        on_their_way = [delivery_json(status) for status in uses.delivering.list(found)]
+        return {**detail, "reports": reports, "notices": told, "deliveries": on_their_way}
 
     return await answer(request, work)
 

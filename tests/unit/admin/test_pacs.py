@@ -5,6 +5,7 @@ import json
 import pytest
 
 from support import fake_archives as fake
+from support.fake_admin import PEER_ID, STUDY_DETAIL
 from undisc_admin.errors import ExitCode
 
 
@@ -146,3 +147,18 @@ def test_a_delivery_that_waits_says_when_it_is_tried_again(undisc, node):
     assert done.exit_code == ExitCode.UNAVAILABLE
     assert "it is away" in done.stderr
     assert "tries again by itself" in done.stderr
+
+
+def test_a_study_says_in_which_pacs_it_is_and_by_which_name_its_peer_goes(undisc, node):
+    study = {**STUDY_DETAIL["study"], "sender": f"peer:{PEER_ID}"}
+    step = {"peer": PEER_ID, "peer_name": "Riverside Radiology", "at": "2026-11-24T16:00:00Z"}
+    half = {**fake.DELIVERY_ROW, "state": "waiting", "handed_over": 3}
+    detail = {**STUDY_DETAIL, "study": study, "provenance": [step]}
+    node.say("GET", "studies/3f2a", {**detail, "deliveries": [fake.DELIVERY_ROW, half]})
+
+    shown = undisc("studies", "show", "3f2a").stdout
+
+    assert "12 of 12 in the PACS main under L-1\n" in shown
+    assert "3 of 12 in the PACS main under L-1, waiting\n" in shown
+    assert "peer:Riverside Radiology\n" in shown
+    assert PEER_ID not in shown.split("SERIES")[0]

@@ -71,3 +71,18 @@ def test_a_sound_log_says_how_far_the_proof_reaches(undisc):
     assert fake.STATUS["log"]["root"] in done.stdout
     assert "1,234 events: the log adds up to its root" in done.stderr
     assert "compare with theirs" in done.stderr
+
+
+def test_status_says_how_much_waits_for_a_person_and_where_hl7_listens(undisc, node):
+    doors = {**STATUS["listeners"], "hl7": "127.0.0.1:2575"}
+    node.say("GET", "status", {**STATUS, "queue": 3, "listeners": doors})
+    done = undisc("status")
+    assert "hl7           127.0.0.1:2575" in done.stdout
+    assert "3 things wait for your decision: undisc queue list" in done.stderr
+
+
+def test_status_is_silent_about_doors_and_queues_that_are_not_in_use(undisc, node):
+    node.say("GET", "status", {**STATUS, "queue": 0})
+    done = undisc("status")
+    assert "hl7" not in done.stdout
+    assert "queue" not in done.stderr

@@ -175,7 +175,7 @@ def test_a_merge_after_sharing_stops_both_until_both_have_decided(reported):
     (there,) = asker.queueing.list()
     sides = {fact.name: (fact.here, fact.there) for fact in there.facts}
     assert sides["patient id"] == ("P-100", "P-900")
-    assert sides["source"][1] == "peer:Practice holder"
+    assert sides["source"][0] == "peer:Practice holder"
     asker.queueing.resolve(there.id, "apply", "", "carol")
     assert asker.study().patient == replace(JANE, id="P-900")
     assert asker.study().state is StudyState.ACTIVE
