@@ -44,7 +44,7 @@ answers = st.builds(
     instance=maybe_uids,
     has_data_set=st.booleans(),
     status=shorts,
-    comment=titles,
+    comment=titles.map(lambda text: text.replace("\\", "/")),
     counts=st.one_of(st.none(), st.builds(Counts, shorts, shorts, shorts, shorts)),
 )
 
