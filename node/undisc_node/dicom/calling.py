@@ -101,7 +101,9 @@ def calling(
     except BaseException:
         association.abort()
         raise
-    if association.is_established:
+    if not association.is_alive():
+        association.abort()  # its release waits for its own thread, without end
+    elif association.is_established:
         association.release()
 
 
@@ -203,9 +205,8 @@ def send_object(association: Any, sent: Sent, data_set: BinaryIO) -> int:
     take = messages.get_msg
     messages.get_msg = lambda block=False: take(block=True) if block else (None, None)
     association._reactor_checkpoint.clear()  # noqa: SLF001 - the library offers no other way
-    while not association._is_paused:  # noqa: SLF001
-        association.join(0.0001)
     try:
+        _wait_for_pause(association)
         _send_command(association, request, sent.context)
         _send_data_set(association, sent.context, data_set)
         _, answer = messages.get_msg(block=True)
@@ -215,6 +216,15 @@ def send_object(association: Any, sent: Sent, data_set: BinaryIO) -> int:
     if answer is None or getattr(answer, "Status", None) is None:
         raise Unavailable("the DICOM port stopped answering")
     return int(answer.Status)
+
+
+def _wait_for_pause(association: Any) -> None:
+    """Wait until the association's own loop stands still; its thread may have died of an error."""
+    end = time.monotonic() + SECONDS
+    while not association._is_paused:  # noqa: SLF001
+        if not association.is_alive() or time.monotonic() > end:
+            raise Unavailable("the association with the DICOM port has ended")
+        association.join(_PAUSE)
 
 
 def _send_command(association: Any, request: C_STORE, context: int) -> None:
