@@ -13,6 +13,7 @@ from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import Conflict, Invalid
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, MAX_ATTEMPTS, LinkRow
+from undisc_node.services.model import Share
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.ports import Catalog, Clock, Records
 from undisc_node.services.sharing import Shared, Sharing
@@ -88,7 +89,8 @@ class Linking:
             attempts=0,
             created_ms=self._clock.now_ms(),
         )
-        with self._catalog.look() as records:
+
+        def protect(records: Records, share: Share) -> None:
             nodes = {peer.did for peer in records.peers.list()}
             if records.links.get(link.did) is not None or link.did in nodes:
                 raise Conflict(
@@ -96,9 +98,6 @@ class Linking:
                     code="link_known",
                     hint="every link is made anew: undisc shares create --to link",
                 )
-        # The share first: without the link's row, nothing can be done with it.
-        shared = self._sharing.register(token, actor)
-        with self._catalog.change() as records:
             records.links.add(link)
             self._journal.note(
                 records,
@@ -106,7 +105,7 @@ class Linking:
                 who=auditing.user(actor),
                 what=[
                     auditing.about_security("link", link.id),
-                    auditing.about_security("share", shared.share.id),
+                    auditing.about_security("share", share.id),
                 ],
                 detail={
                     "passcode": int(kept is not None),
@@ -114,7 +113,8 @@ class Linking:
                     "attempts": protection.attempts,
                 },
             )
-        return shared, link
+
+        return self._sharing.register(token, actor, protect), link
 
     def find(self, prefix: str) -> LinkRow:
         """Return a link by a unique beginning of its id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from undisc_node.services import auditing
@@ -69,12 +69,15 @@ class Sharing:
         self._own = own
         self._offering = offering
 
-    def register(self, token: bytes, actor: str) -> Shared:
+    def register(
+        self, token: bytes, actor: str, also: Callable[[Records, Share], None] | None = None
+    ) -> Shared:
         """Take in a share that a patient's key has signed; doing it again changes nothing.
 
         Args:
             token: The signed share.
             actor: Who brought it.
+            also: What else becomes true with it, in the same change.
 
         Raises:
             RemoteProtocolError: The share is not valid on its grant, or older than it.
@@ -103,6 +106,8 @@ class Sharing:
                     code="revoked",
                     hint="the patient must share again",
                 )
+            if also is not None:
+                also(records, known)
         return Shared(known, self._offering.make([grant.token, token]))
 
     @staticmethod

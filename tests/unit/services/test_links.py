@@ -328,6 +328,18 @@ def test_a_link_is_made_once(linked):
         make("another passcode")
 
 
+def test_a_share_whose_link_cannot_be_made_is_not_taken_in(linked):
+    """Otherwise a link that nobody was shown would leave a share that nobody can use."""
+    holder, _, make = linked
+    make()
+    with holder.catalog.look() as records:
+        before = len(records.shares.list())
+    with pytest.raises(Conflict):
+        make(expires=holder.clock.now_ms() // 1000 + DAY)
+    with holder.catalog.look() as records:
+        assert len(records.shares.list()) == before
+
+
 def test_neither_link_nor_passcode_is_kept_in_the_clear(linked):
     """Not in a row, not in the log, not in what the code shows of itself."""
     holder, asker, make = linked
