@@ -7,13 +7,13 @@ from typing import Protocol
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
-from undisc_node.services.errors import ServiceError
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Fetch, FetchState, Patient, Peer, PeerState
 from undisc_node.services.ports import Catalog, Clock, Records, Reply
-from undisc_protocol.answer import request_hash, sign_refusal
-from undisc_protocol.errors import Busy, RemoteProtocolError, UnknownRecipient
+from undisc_node.services.replying import reply_to
+from undisc_protocol.answer import request_hash
+from undisc_protocol.errors import UnknownRecipient
 from undisc_protocol.notice import Does, Notice, acknowledge_notice, read_notice
 from undisc_protocol.offer import read_accepted_offer
 
@@ -64,19 +64,14 @@ class Heeding:
         Args:
             body: The HTTP body as received.
         """
-        try:
-            return Reply(200, self._taken(body))
-        except RemoteProtocolError as problem:
-            return self._refusal(body, problem)
-        except ServiceError:
-            return self._refusal(body, Busy("the node cannot take notices at the moment"))
-
-    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
-        self._refusals.count(problem)
-        signed = sign_refusal(
-            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        return reply_to(
+            body,
+            self._taken,
+            key=self._own.key,
+            clock=self._clock,
+            refusals=self._refusals,
+            busy="the node cannot take notices at the moment",
         )
-        return Reply(problem.status, signed)
 
     def _now(self) -> int:
         return self._clock.now_ms() // 1000

@@ -21,10 +21,10 @@ from undisc_node.services.following import look_again, recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Peer, PeerState, Recalled, Receipt
 from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork, Records, Reply
+from undisc_node.services.replying import reply_to
 from undisc_protocol import limits
-from undisc_protocol.answer import request_hash, sign_refusal
+from undisc_protocol.answer import request_hash
 from undisc_protocol.errors import (
-    Busy,
     ForkedIdentity,
     OutdatedIdentity,
     RemoteProtocolError,
@@ -110,19 +110,14 @@ class Recalling:
         Returns:
             A sealed answer, or a signed refusal; never raises for what a stranger sent.
         """
-        try:
-            return Reply(200, self._told(body))
-        except RemoteProtocolError as problem:
-            return self._refusal(body, problem)
-        except ServiceError:
-            return self._refusal(body, Busy("the node cannot look it up at the moment"))
-
-    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
-        self._refusals.count(problem)
-        signed = sign_refusal(
-            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        return reply_to(
+            body,
+            self._told,
+            key=self._own.key,
+            clock=self.clock,
+            refusals=self._refusals,
+            busy="the node cannot look it up at the moment",
         )
-        return Reply(problem.status, signed)
 
     def _told(self, body: bytes) -> bytes:
         request = read_recall(body, box=self._own.box, own=self._own.id, now=self._now())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
-from undisc_node.services.errors import ServiceError
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Receipt
 from undisc_node.services.ports import Catalog, Clock, Reply
-from undisc_protocol.answer import request_hash, sign_refusal
-from undisc_protocol.errors import Busy, NotGranted, RemoteProtocolError
+from undisc_node.services.replying import reply_to
+from undisc_protocol.answer import request_hash
+from undisc_protocol.errors import NotGranted
 from undisc_protocol.receipt import acknowledge, open_receipt
 
 
@@ -46,19 +46,14 @@ class Receipts:
         Args:
             body: The HTTP body as received.
         """
-        try:
-            return Reply(200, self._filed(body))
-        except RemoteProtocolError as problem:
-            return self._refusal(body, problem)
-        except ServiceError:
-            return self._refusal(body, Busy("the node cannot file receipts at the moment"))
-
-    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
-        self._refusals.count(problem)
-        signed = sign_refusal(
-            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        return reply_to(
+            body,
+            self._filed,
+            key=self._own.key,
+            clock=self._clock,
+            refusals=self._refusals,
+            busy="the node cannot file receipts at the moment",
         )
-        return Reply(problem.status, signed)
 
     def _now(self) -> int:
         return self._clock.now_ms() // 1000

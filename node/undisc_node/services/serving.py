@@ -12,7 +12,7 @@ from hashlib import sha256
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
 from undisc_node.services.contents import Contents, Located
-from undisc_node.services.errors import Damaged, ServiceError
+from undisc_node.services.errors import Damaged
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import (
@@ -26,9 +26,9 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.ports import Catalog, Clock, Entropy, Packs, Records, Reply
 from undisc_node.services.recipients import may_receive
+from undisc_node.services.replying import reply_to
 from undisc_node.services.sharing import note_share, share_row
 from undisc_protocol import limits
-from undisc_protocol.answer import request_hash, sign_refusal
 from undisc_protocol.capability.chain import Claim, Standing, check_standing, verify_chain
 from undisc_protocol.capability.delegation import COMMAND_READ
 from undisc_protocol.errors import (
@@ -99,21 +99,20 @@ class Serving:
         Returns:
             A sealed answer, or a signed refusal; never raises for what a stranger sent.
         """
-        try:
-            return Reply(200, self._granted(body))
-        except RemoteProtocolError as problem:
-            return self._refusal(body, problem)
-        except Damaged:
-            return self._refusal(body, Tampered("the study is damaged at the node that holds it"))
-        except ServiceError:
-            return self._refusal(body, Busy("the node cannot read this study at the moment"))
-
-    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
-        self._refusals.count(problem)
-        signed = sign_refusal(
-            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        return reply_to(
+            body,
+            self._whole,
+            key=self._own.key,
+            clock=self._clock,
+            refusals=self._refusals,
+            busy="the node cannot read this study at the moment",
         )
-        return Reply(problem.status, signed)
+
+    def _whole(self, body: bytes) -> bytes:
+        try:
+            return self._granted(body)
+        except Damaged:
+            raise Tampered("the study is damaged at the node that holds it") from None
 
     def _granted(self, body: bytes) -> bytes:
         now = self._now()

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
-from undisc_node.services.errors import ServiceError
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.link_rows import LinkRow
@@ -21,11 +20,10 @@ from undisc_node.services.offering import Offering
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records, Reply
 from undisc_node.services.recipients import may_receive
+from undisc_node.services.replying import reply_to
 from undisc_protocol import limits
-from undisc_protocol.answer import request_hash, sign_refusal
 from undisc_protocol.errors import (
     AttemptsUsedUp,
-    Busy,
     Expired,
     Locked,
     NotGranted,
@@ -89,19 +87,14 @@ class Unlocking:
         Returns:
             A sealed answer, or a signed refusal; never raises for what a stranger sent.
         """
-        try:
-            return Reply(200, self._answered(body))
-        except RemoteProtocolError as problem:
-            return self._refusal(body, problem)
-        except ServiceError:
-            return self._refusal(body, Busy("the node cannot open links at the moment"))
-
-    def _refusal(self, body: bytes, problem: RemoteProtocolError) -> Reply:
-        self._refusals.count(problem)
-        signed = sign_refusal(
-            self._own.key, request=request_hash(body), at=self._now(), error=problem
+        return reply_to(
+            body,
+            self._answered,
+            key=self._own.key,
+            clock=self._clock,
+            refusals=self._refusals,
+            busy="the node cannot open links at the moment",
         )
-        return Reply(problem.status, signed)
 
     def _now(self) -> int:
         return self._clock.now_ms() // 1000
