@@ -166,7 +166,7 @@ def test_ci_runs_what_the_readme_says():
 
 def test_the_ports_of_the_readme_are_the_defaults():
     text = read(ROOT / "README.md")
-    for key in ("public.port", "internal.port", "dicom.port"):
+    for key in ("public.port", "internal.port", "dicom.port", "dicom.tls_port", "hl7.port"):
         assert f"| {FIELDS[key].default} |" in text
 
 
