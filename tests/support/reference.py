@@ -41,6 +41,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "node.started": "The node opened its doors.",
     "node.stopped": "The node was told to stop.",
     "node.clock_trusted": "An administrator said that the clock is right, and was ahead before.",
+    "node.time_leapt": "The clock was put ahead, or the machine slept.",
     "node.restored": "The node came back from a copy; every permission in it is suspended.",
     "node.confirmed": "An administrator kept or revoked every suspended permission.",
     "study.begun": "The first image of a study arrived.",

@@ -26,6 +26,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "node.started": ("110100", "E"),
     "node.stopped": ("110100", "E"),
     "node.clock_trusted": ("110113", "U"),
+    "node.time_leapt": ("110113", "U"),
     "node.restored": ("110100", "E"),
     "node.confirmed": ("110113", "U"),
     "study.begun": ("110102", "E"),

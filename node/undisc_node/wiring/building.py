@@ -48,7 +48,7 @@ from undisc_node.services.status import Status
 from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
 from undisc_node.services.visiting import Visiting
-from undisc_node.services.witnessed_time import TRUSTED, newest_time_ms
+from undisc_node.services.witnessed_time import TRUSTED, TimeWitness, newest_time_ms
 from undisc_node.storage import home as homes
 from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.catalog import SqliteCatalog
@@ -383,6 +383,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
                     retention=retention,
                     clock=clock,
                     relieve=catalog.relieve,
+                    witness=TimeWitness(catalog=catalog, journal=journal, clock=clock),
                     put_back=ballast.put_back,
                     settle_ms=int(settings.settle_seconds * 1000),
                 ).duties(),

@@ -12,6 +12,7 @@ from undisc_node.services.ports import Catalog, Clock, Packs
 from undisc_node.services.retention import Retention
 from undisc_node.services.settling import Settling
 from undisc_node.services.sweeping import finish
+from undisc_node.services.witnessed_time import TimeWitness
 from undisc_node.wiring.duties import Duty
 
 _TICK_SECONDS: Final = 1.0  # how often quiet studies and expired invocations are looked for
@@ -31,6 +32,7 @@ class Housekeeping:
         fetching: Brings studies.
         retention: Lets studies leave.
         clock: Time.
+        witness: Writes down when time leaps ahead.
         relieve: Empties the write-ahead log of the catalog where readers keep it from that.
         put_back: Puts room aside again after a full disk gave way.
         settle_ms: A study is quiet when nothing came for so many milliseconds.
@@ -42,6 +44,7 @@ class Housekeeping:
     fetching: Fetching
     retention: Retention
     clock: Clock
+    witness: TimeWitness
     relieve: Callable[[], object]
     put_back: Callable[[], None]
     settle_ms: int
@@ -55,6 +58,7 @@ class Housekeeping:
 
     def _tidy(self) -> None:
         self.put_back()
+        self.witness.look()
         self.relieve()
         with self.catalog.change() as records:
             records.tickets.forget_expired(self.clock.now_ms())

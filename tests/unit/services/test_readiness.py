@@ -14,7 +14,7 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import DiskFull, Unavailable
 from undisc_node.services.readiness import PROBE_SECONDS, RETRY_SECONDS, SLOW_SECONDS, Readiness
-from undisc_node.services.witnessed_time import TRUSTED, newest_time_ms
+from undisc_node.services.witnessed_time import LEAP_MS, TRUSTED, TimeWitness, newest_time_ms
 
 RELEASED = 1_793_491_200_000
 NOW = RELEASED + 86_400_000
@@ -176,3 +176,18 @@ def test_what_changes_is_logged_once(world, caplog):
         "the node is not ready: disk (disk_reserve)",
         "the node is ready again",
     ]
+
+
+def test_time_that_leaps_ahead_is_written_down(alone):
+    """A year that passed on a wrong clock is known after a restart; a slow minute is not news."""
+    witness = TimeWitness(catalog=alone.catalog, journal=alone.journal, clock=alone.clock)
+    witness.look()
+    alone.clock.advance(LEAP_MS / 1000 - 1)
+    witness.look()
+    assert "node.time_leapt" not in alone.kinds()
+    alone.clock.advance(400 * 86_400)
+    witness.look()
+    witness.look()
+    assert alone.kinds().count("node.time_leapt") == 1
+    with alone.catalog.look() as records:
+        assert newest_time_ms(records) == alone.clock.now_ms()
