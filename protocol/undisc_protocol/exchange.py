@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
+from undisc_protocol.addressed import check_form, open_addressed
 from undisc_protocol.answer import (
     HTTP_OK,
     raise_refusal,
@@ -28,24 +28,21 @@ from undisc_protocol.answer import (
 from undisc_protocol.boxes import BOX_OVERHEAD, box_open, box_seal
 from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import TAG_REQUEST, Envelope
-from undisc_protocol.dagcbor import DIGEST_SIZE, Cid
+from undisc_protocol.dagcbor import Cid
 from undisc_protocol.did import Did
 from undisc_protocol.errors import (
     BadFields,
     LocalProtocolError,
     Oversize,
     WrongAnswer,
-    WrongAudience,
 )
 from undisc_protocol.fields import Fields
-from undisc_protocol.identity import Identity, NodeId, read_identity
+from undisc_protocol.identity import Identity, NodeId
 from undisc_protocol.keys import SignKey
 from undisc_protocol.manifest import Manifest
 from undisc_protocol.pack import ID
-from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
+from undisc_protocol.times import check_lifetime
 from undisc_protocol.tree import Checkpoint
-
-REQUEST_NONCE: Final = 16  # bytes, random: two requests never have the same hash
 
 _REQUEST = frozenset({"from", "to", "records", "inv", "prf", "have", "nonce", "iat", "exp"})
 
@@ -149,26 +146,17 @@ def read_request(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Requ
         Expired: Too old.
         LifetimeTooLong: Valid for longer than `limits.REQUEST_LIFETIME`.
     """
-    if len(body) > limits.MAX_REQUEST:
-        raise Oversize(f"a request of {len(body)} bytes is over its bound")
-    opened, fields = _read_request(box_open(box, body))
-    sender = read_identity(fields.records())
-    if sender.node_id != fields.fixed("from", DIGEST_SIZE):
-        raise BadFields("a request's records are about another node than its sender")
-    opened.verify(sender.key)
-    if fields.fixed("to", DIGEST_SIZE) != own:
-        raise WrongAudience("a request is addressed to another node")
-    issued, expires = fields.integer("iat"), fields.integer("exp")
-    check_begun(issued, of="a request", now=now)
-    check_not_ended(expires, of="a request", now=now)
+    _, sender, fields = open_addressed(
+        body, _read_request, limit=limits.MAX_REQUEST, of="a request", box=box, own=own, now=now
+    )
     return Request(
         hash=request_hash(body),
         sender=sender,
         invocation=fields.sized("inv", most=limits.MAX_TOKEN),
         proofs=_proofs(fields),
         have=frozenset(_have(fields)),
-        issued=issued,
-        expires=expires,
+        issued=fields.integer("iat"),
+        expires=fields.integer("exp"),
     )
 
 
@@ -181,17 +169,10 @@ def _read_request(signed: bytes) -> tuple[Envelope, Fields]:
         items=limits.MAX_REQUEST_ITEMS,
     )
     fields = Fields(opened.payload, "a request", _REQUEST)
-    fields.fixed("from", DIGEST_SIZE)
-    fields.fixed("to", DIGEST_SIZE)
-    fields.fixed("nonce", REQUEST_NONCE)
     fields.sized("inv", least=1, most=limits.MAX_TOKEN)
-    fields.records()
     _proofs(fields)
     _have(fields)
-    issued, expires = fields.integer("iat"), fields.integer("exp")
-    if expires <= issued:
-        raise BadFields("a request ends before it begins")
-    check_lifetime(issued, expires, of="a request", longest=limits.REQUEST_LIFETIME)
+    check_form(fields, of="a request")
     return opened, fields
 
 

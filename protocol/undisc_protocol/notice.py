@@ -17,19 +17,18 @@ from typing import Final
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
+from undisc_protocol.addressed import check_form, open_addressed
 from undisc_protocol.answer import HTTP_OK, raise_refusal, read_ok, sign_answer
-from undisc_protocol.boxes import BOX_OVERHEAD, box_open, box_seal
+from undisc_protocol.boxes import BOX_OVERHEAD, box_seal
 from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import TAG_NOTICE, Envelope
 from undisc_protocol.dagcbor import DIGEST_SIZE, Value
 from undisc_protocol.did import Did
-from undisc_protocol.errors import BadFields, Oversize, WrongAnswer, WrongAudience
-from undisc_protocol.exchange import REQUEST_NONCE
+from undisc_protocol.errors import BadFields, WrongAnswer
 from undisc_protocol.fields import Fields
-from undisc_protocol.identity import Identity, NodeId, read_identity
+from undisc_protocol.identity import Identity, NodeId
 from undisc_protocol.keys import SignKey
 from undisc_protocol.pack import ID, PatientIdentity
-from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
 
 _FIELDS: Final = frozenset(
     {"from", "to", "records", "kind", "study", "patient", "nonce", "iat", "exp"}
@@ -147,18 +146,9 @@ def read_notice(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Notic
         LifetimeTooLong: Valid for longer than `limits.REQUEST_LIFETIME`.
         RemoteProtocolError: As `identity.read_identity`.
     """
-    if len(body) > limits.MAX_NOTICE:
-        raise Oversize(f"a notice of {len(body)} bytes is over its bound")
-    signed = box_open(box, body)
-    opened, fields = _read(signed)
-    sender = read_identity(fields.records())
-    if sender.node_id != fields.fixed("from", DIGEST_SIZE):
-        raise BadFields("a notice's records are about another node than its sender")
-    opened.verify(sender.key)
-    if fields.fixed("to", DIGEST_SIZE) != own:
-        raise WrongAudience("a notice is addressed to another node")
-    check_begun(fields.integer("iat"), of="a notice", now=now)
-    check_not_ended(fields.integer("exp"), of="a notice", now=now)
+    signed, sender, fields = open_addressed(
+        body, _read, limit=limits.MAX_NOTICE, of="a notice", box=box, own=own, now=now
+    )
     return Notice(
         hash=sha256(signed).digest(),
         sender=sender,
@@ -172,17 +162,10 @@ def _read(signed: bytes) -> tuple[Envelope, Fields]:
     """Check form, fields and lifetime, which need neither keys nor clock."""
     opened = envelope.read(signed, tag=TAG_NOTICE, limit=limits.MAX_NOTICE - BOX_OVERHEAD)
     fields = Fields(opened.payload, "a notice", _FIELDS)
-    fields.fixed("from", DIGEST_SIZE)
-    fields.fixed("to", DIGEST_SIZE)
-    fields.fixed("nonce", REQUEST_NONCE)
     fields.fixed("study", ID)
-    fields.records()
     if (_kind(fields) is NoticeKind.PATIENT) is (_patient(fields) is None):
         raise BadFields("a notice names a patient exactly when the patient's identity changed")
-    issued, expires = fields.integer("iat"), fields.integer("exp")
-    if expires <= issued:
-        raise BadFields("a notice ends before it begins")
-    check_lifetime(issued, expires, of="a notice", longest=limits.REQUEST_LIFETIME)
+    check_form(fields, of="a notice")
     return opened, fields
 
 

@@ -16,19 +16,17 @@ from typing import Final
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
+from undisc_protocol.addressed import check_form, open_addressed
 from undisc_protocol.answer import HTTP_OK, raise_refusal, read_ok, request_hash, sign_answer
 from undisc_protocol.boxes import BOX_OVERHEAD, box_open, box_seal
 from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import TAG_RECALL, Envelope
-from undisc_protocol.dagcbor import DIGEST_SIZE
 from undisc_protocol.did import Did
-from undisc_protocol.errors import BadFields, LocalProtocolError, Oversize, WrongAudience
-from undisc_protocol.exchange import REQUEST_NONCE
+from undisc_protocol.errors import LocalProtocolError, Oversize
 from undisc_protocol.fields import Fields
-from undisc_protocol.identity import Identity, NodeId, read_identity
+from undisc_protocol.identity import Identity, NodeId
 from undisc_protocol.keys import KEY_SIZE, SignKey
 from undisc_protocol.receipt import Receipt, read_receipt_between
-from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
 from undisc_protocol.tree import Checkpoint
 
 _FIELDS: Final = frozenset({"from", "to", "records", "key", "skip", "nonce", "iat", "exp"})
@@ -139,17 +137,9 @@ def read_recall(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Recal
         LifetimeTooLong: Valid for longer than `limits.REQUEST_LIFETIME`.
         RemoteProtocolError: As `identity.read_identity`.
     """
-    if len(body) > limits.MAX_RECALL:
-        raise Oversize(f"a request to recall of {len(body)} bytes is over its bound")
-    opened, fields = _read(box_open(box, body))
-    sender = read_identity(fields.records())
-    if sender.node_id != fields.fixed("from", DIGEST_SIZE):
-        raise BadFields("a request's records are about another node than its sender")
-    opened.verify(sender.key)
-    if fields.fixed("to", DIGEST_SIZE) != own:
-        raise WrongAudience("a request is addressed to another node")
-    check_begun(fields.integer("iat"), of="a request", now=now)
-    check_not_ended(fields.integer("exp"), of="a request", now=now)
+    _, sender, fields = open_addressed(
+        body, _read, limit=limits.MAX_RECALL, of="a request to recall", box=box, own=own, now=now
+    )
     return RecallRequest(
         request_hash(body), sender, fields.fixed("key", KEY_SIZE), fields.integer("skip")
     )
@@ -159,16 +149,9 @@ def _read(signed: bytes) -> tuple[Envelope, Fields]:
     """Check form, fields and lifetime, which need neither keys nor clock."""
     opened = envelope.read(signed, tag=TAG_RECALL, limit=limits.MAX_RECALL - BOX_OVERHEAD)
     fields = Fields(opened.payload, "a request to recall", _FIELDS)
-    fields.fixed("from", DIGEST_SIZE)
-    fields.fixed("to", DIGEST_SIZE)
     fields.fixed("key", KEY_SIZE)
-    fields.fixed("nonce", REQUEST_NONCE)
     fields.integer("skip")
-    fields.records()
-    issued, expires = fields.integer("iat"), fields.integer("exp")
-    if expires <= issued:
-        raise BadFields("a request ends before it begins")
-    check_lifetime(issued, expires, of="a request", longest=limits.REQUEST_LIFETIME)
+    check_form(fields, of="a request to recall")
     return opened, fields
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
+from undisc_protocol.addressed import check_now, check_validity
 from undisc_protocol.answer import HTTP_OK, raise_refusal, read_ok, request_hash, sign_answer
 from undisc_protocol.boxes import BOX_OVERHEAD, box_open, box_seal
 from undisc_protocol.capability import envelope
@@ -30,12 +31,10 @@ from undisc_protocol.errors import (
     WrongAnswer,
     WrongAudience,
 )
-from undisc_protocol.exchange import REQUEST_NONCE
 from undisc_protocol.fields import Fields
 from undisc_protocol.identity import Identity, NodeId, read_identity
 from undisc_protocol.keys import KEY_SIZE, SignKey
 from undisc_protocol.offer import Offer, read_offer
-from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
 
 _UNLOCK: Final = frozenset({"iss", "to", "by", "key", "passcode", "nonce", "iat", "exp"})
 _MAX_SIGNED: Final = 2_048  # bytes of an unlock by itself; a passcode has at most 512
@@ -173,9 +172,7 @@ def read_unlock(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Unloc
         raise WrongAudience("an unlock is addressed to another node")
     if fields.fixed("by", DIGEST_SIZE) != sender.node_id:
         raise WrongAudience("an unlock was made for another node than the asking one")
-    expires = fields.integer("exp")
-    check_begun(fields.integer("iat"), of="an unlock", now=now)
-    check_not_ended(expires, of="an unlock", now=now)
+    check_now(fields, of="an unlock", now=now)
     return Unlock(
         hash=request_hash(body),
         id=unlock.cid.digest,
@@ -183,7 +180,7 @@ def read_unlock(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Unloc
         link=link,
         key=fields.fixed("key", KEY_SIZE),
         passcode=_passcode(fields),
-        expires=expires,
+        expires=fields.integer("exp"),
     )
 
 
@@ -203,12 +200,8 @@ def _read_unlock(signed: bytes) -> tuple[Envelope, Fields]:
     fields.fixed("to", DIGEST_SIZE)
     fields.fixed("by", DIGEST_SIZE)
     fields.fixed("key", KEY_SIZE)
-    fields.fixed("nonce", REQUEST_NONCE)
     _passcode(fields)
-    issued, expires = fields.integer("iat"), fields.integer("exp")
-    if expires <= issued:
-        raise BadFields("an unlock ends before it begins")
-    check_lifetime(issued, expires, of="an unlock", longest=limits.REQUEST_LIFETIME)
+    check_validity(fields, of="an unlock")
     fields.did("iss")
     return opened, fields
 

@@ -19,12 +19,13 @@ from undisc_node.services.following import look_again
 from undisc_node.services.link_keeping import key_for
 from undisc_node.services.model import Fetch, Peer, PeerState
 from undisc_protocol import limits
+from undisc_protocol.addressed import REQUEST_NONCE
 from undisc_protocol.answer import request_hash
 from undisc_protocol.boxes import box_seal
 from undisc_protocol.capability.invocation import Arguments, sign_invocation
 from undisc_protocol.dagcbor import Cid
 from undisc_protocol.errors import CannotOpen, Revoked, Unreachable
-from undisc_protocol.exchange import REQUEST_NONCE, Granted, make_request, read_answer
+from undisc_protocol.exchange import Granted, make_request, read_answer
 from undisc_protocol.identity import NodeId
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.offer import Offer, read_accepted_offer

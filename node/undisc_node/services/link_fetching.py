@@ -13,10 +13,10 @@ from undisc_node.services.following import take_card
 from undisc_node.services.model import Fetch
 from undisc_node.services.passcodes import normal
 from undisc_protocol import limits
+from undisc_protocol.addressed import REQUEST_NONCE
 from undisc_protocol.answer import request_hash
 from undisc_protocol.capability.delegation import COMMAND_READ
 from undisc_protocol.errors import Oversize
-from undisc_protocol.exchange import REQUEST_NONCE
 from undisc_protocol.identity import NodeDocument, read_node_document
 from undisc_protocol.keys import KEY_SIZE, link_key
 from undisc_protocol.link import read_link

@@ -20,9 +20,9 @@ from undisc_node.services.model import Peer, PeerState, Study, StudyState
 from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork, Records
 from undisc_protocol import limits
+from undisc_protocol.addressed import REQUEST_NONCE
 from undisc_protocol.answer import request_hash
 from undisc_protocol.errors import Busy, CannotOpen, RemoteProtocolError, Unreachable
-from undisc_protocol.exchange import REQUEST_NONCE
 from undisc_protocol.identity import NodeId, read_identity
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.notice import Does, NoticeKind, make_notice, read_noticed

@@ -23,6 +23,7 @@ from undisc_node.services.model import Peer, PeerState, Recalled, Receipt
 from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork, Records, Reply
 from undisc_node.services.replying import reply_to
 from undisc_protocol import limits
+from undisc_protocol.addressed import REQUEST_NONCE
 from undisc_protocol.answer import request_hash
 from undisc_protocol.errors import (
     ForkedIdentity,
@@ -30,7 +31,6 @@ from undisc_protocol.errors import (
     RemoteProtocolError,
     UnknownRecipient,
 )
-from undisc_protocol.exchange import REQUEST_NONCE
 from undisc_protocol.identity import Identity, NodeId, check_continues, read_identity
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.log import Event
