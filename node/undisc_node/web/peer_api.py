@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -32,7 +33,10 @@ def _bytes(body: bytes, status: int = 200) -> web.Response:
     )
 
 
-def _reply(reply: Reply) -> web.Response:
+async def _answered(request: web.Request, answer: Callable[[bytes], Reply]) -> web.Response:
+    """Let a use case answer the whole body."""
+    body = await body_of(request).whole()
+    reply = await request.app[keys.WORKERS].run(lambda: answer(body))
     return _bytes(reply.body, reply.status)
 
 
@@ -44,37 +48,27 @@ async def node(request: web.Request) -> web.StreamResponse:
 
 async def fetch(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/fetch: a sealed request, a signed answer."""
-    serving = request.app[keys.PUBLIC].serving
-    body = await body_of(request).whole()
-    return _reply(await request.app[keys.WORKERS].run(lambda: serving.answer(body)))
+    return await _answered(request, request.app[keys.PUBLIC].serving.answer)
 
 
 async def receipt(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/receipt: a sealed receipt, a signed answer."""
-    receipts = request.app[keys.PUBLIC].receipts
-    body = await body_of(request).whole()
-    return _reply(await request.app[keys.WORKERS].run(lambda: receipts.take(body)))
+    return await _answered(request, request.app[keys.PUBLIC].receipts.take)
 
 
 async def recall(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/recall: a sealed request to recall, a signed answer."""
-    recalling = request.app[keys.PUBLIC].recalling
-    body = await body_of(request).whole()
-    return _reply(await request.app[keys.WORKERS].run(lambda: recalling.answer(body)))
+    return await _answered(request, request.app[keys.PUBLIC].recalling.answer)
 
 
 async def notice(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/notice: a sealed notice about a study, a signed answer."""
-    heeding = request.app[keys.PUBLIC].heeding
-    body = await body_of(request).whole()
-    return _reply(await request.app[keys.WORKERS].run(lambda: heeding.take(body)))
+    return await _answered(request, request.app[keys.PUBLIC].heeding.take)
 
 
 async def unlock(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/unlock: a sealed request to unlock a link, a signed answer."""
-    unlocking = request.app[keys.PUBLIC].unlocking
-    body = await body_of(request).whole()
-    return _reply(await request.app[keys.WORKERS].run(lambda: unlocking.answer(body)))
+    return await _answered(request, request.app[keys.PUBLIC].unlocking.answer)
 
 
 async def packs(request: web.Request) -> web.StreamResponse:
