@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from support import fake_admin as fake
+from support import fake_admin_rows as fake
 from support import fake_archives as archives
 from support import fake_consents as consents
 from support.fake_admin import error

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from support.fake_admin import FETCH_ID, FETCH_ROW
+from support.fake_admin_rows import FETCH_ID, FETCH_ROW
 
 RUNNING = {
     **FETCH_ROW,

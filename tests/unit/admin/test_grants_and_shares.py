@@ -8,7 +8,8 @@ import stat
 
 import pytest
 
-from support.fake_admin import (
+from support.fake_admin import error
+from support.fake_admin_rows import (
     DID,
     GRANT_ID,
     GRANT_ROW,
@@ -18,7 +19,6 @@ from support.fake_admin import (
     SHARE_ROW,
     STUDY_DETAIL,
     STUDY_ID,
-    error,
 )
 from undisc_protocol.capability.delegation import Basis, Meta, read_delegation, sign_grant
 from undisc_protocol.keys import SignKey, link_key

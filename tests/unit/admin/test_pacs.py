@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support import fake_archives as fake
-from support.fake_admin import PEER_ID, STUDY_DETAIL
+from support.fake_admin_rows import PEER_ID, STUDY_DETAIL
 from undisc_admin.errors import ExitCode
 
 

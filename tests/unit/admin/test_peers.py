@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.fake_admin import LOOK, PEER_ID, PEER_ROW, WORDS
+from support.fake_admin_rows import LOOK, PEER_ID, PEER_ROW, WORDS
 
 URL = "https://riverside.example"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.fake_admin import QUEUE_ROW
+from support.fake_admin_rows import QUEUE_ROW
 
 
 def test_the_list_shows_what_is_different(undisc):

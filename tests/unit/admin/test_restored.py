@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.fake_admin import GRANT_ID, RESTORED, SHARE_ID, STATUS
+from support.fake_admin_rows import GRANT_ID, RESTORED, SHARE_ID, STATUS
 
 
 def test_it_shows_what_waits_and_how_to_go_on(undisc, node):

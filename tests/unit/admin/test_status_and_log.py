@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from support import fake_admin as fake
-from support.fake_admin import EVENT, STATUS, error
+from support import fake_admin_rows as fake
+from support.fake_admin import error
+from support.fake_admin_rows import EVENT, STATUS
 
 
 def test_status_shows_the_words_in_rows_that_can_be_read_out(undisc):

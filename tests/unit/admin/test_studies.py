@@ -9,13 +9,13 @@ import stat
 
 import pytest
 
-from support.fake_admin import (
+from support.fake_admin import error
+from support.fake_admin_rows import (
     FILES,
     RECEIPT_ROW,
     STUDY_DETAIL,
     STUDY_ID,
     STUDY_ROW,
-    error,
     instance_row,
 )
 from support.fake_media import MEDIUM

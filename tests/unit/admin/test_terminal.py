@@ -14,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from support.fake_admin import FETCH_ID, FETCH_ROW, STUDY_ROW
+from support.fake_admin_rows import FETCH_ID, FETCH_ROW, STUDY_ROW
 
 RUNNING = {**FETCH_ROW, "state": "running", "objects_done": 3, "bytes_done": 150_000_000}
 
