@@ -9,9 +9,9 @@ from aiohttp import web
 
 from undisc_node.web import keys
 from undisc_node.web.actors import actor_of
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.rendering import Json, Names
 from undisc_node.web.routing import NO_BODY, SMALL_BODY, Authority, Handler, Route
-from undisc_node.web.uses import AdminUses
 
 admin_route = partial(Route, authority=Authority.ADMIN_SOCKET)
 """A route of the admin socket."""

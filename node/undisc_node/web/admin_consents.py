@@ -23,6 +23,7 @@ from undisc_node.services.model import Patient, Study
 from undisc_node.services.visiting import VisitDetail
 from undisc_node.web import keys
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import Fields, query_number, read_fields
 from undisc_node.web.rendering import (
     Json,
@@ -34,7 +35,6 @@ from undisc_node.web.rendering import (
     moment_or_none,
     patient_json,
 )
-from undisc_node.web.uses import AdminUses
 from undisc_protocol.capability.delegation import COMMAND_READ, COMMAND_VIEW
 
 _DAY: Final = 86_400  # seconds

@@ -10,9 +10,9 @@ from aiohttp import web
 from undisc_node.services.archive_model import DeliveryState
 from undisc_node.services.delivering import DeliveryStatus
 from undisc_node.web.admin_answers import answer, changes, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
 from undisc_node.web.rendering import Json, moment_ms, moment_or_none, problem_json
-from undisc_node.web.uses import AdminUses
 
 _STUDY: Final = "/admin/v1/studies/{study}/deliveries"
 _DELIVERY: Final = "/admin/v1/deliveries/{delivery}"

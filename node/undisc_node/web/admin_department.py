@@ -13,9 +13,9 @@ from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.ordering import Refreshed
 from undisc_node.services.report_facts import ShownReport
 from undisc_node.web.admin_answers import answer, changes, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import query_number, read_fields
 from undisc_node.web.rendering import Json, Names, moment_ms, moment_or_none, patient_json
-from undisc_node.web.uses import AdminUses
 
 _MOST: Final = 5_000  # orders of one answer
 _DAY: Final = re.compile(r"\d{8}")

@@ -11,9 +11,9 @@ from aiohttp import web
 from undisc_node.services.model import Fetch
 from undisc_node.web import keys
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import query_number, read_fields
 from undisc_node.web.rendering import Json, Names, fetch_json
-from undisc_node.web.uses import AdminUses
 
 _WAIT_MOST: Final = 10_000  # ms that an answer may be held back
 _LOOK: Final = 0.01  # seconds between two looks at a run meanwhile

@@ -10,6 +10,7 @@ from undisc_node.services.errors import Invalid
 from undisc_node.services.model import Basis
 from undisc_node.web import keys
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import Fields, read_fields
 from undisc_node.web.rendering import (
     Json,
@@ -18,7 +19,6 @@ from undisc_node.web.rendering import (
     grant_json,
     share_json,
 )
-from undisc_node.web.uses import AdminUses
 from undisc_protocol import limits
 
 _DAY: Final = 86_400  # seconds

@@ -7,9 +7,9 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.web.admin_answers import answer, changes, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import query_number, read_fields
 from undisc_node.web.rendering import Json, event_json
-from undisc_node.web.uses import AdminUses
 
 _DEFAULT_LIST, _MAX_LIST = 100, 1_000  # lines in one answer
 _MAX_NUMBER: Final = 2**53 - 1

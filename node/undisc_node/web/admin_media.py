@@ -13,10 +13,10 @@ from undisc_node.services.model import InstanceFacts
 from undisc_node.web import keys
 from undisc_node.web.actors import actor_of
 from undisc_node.web.admin_answers import admin_route, answer, changes, reads, send_chunks
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
 from undisc_node.web.limits import body_of
 from undisc_node.web.rendering import Json, medium_json, patient_json
-from undisc_node.web.uses import AdminUses
 
 _LENGTH: Final = 4  # bytes of the length before each head, most significant first
 _MAX_HEADS: Final = 256  # in one request

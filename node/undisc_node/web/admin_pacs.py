@@ -12,10 +12,10 @@ from undisc_node.services.archiving import PacsWish
 from undisc_node.services.errors import Invalid
 from undisc_node.services.pulling import Candidate, Pull
 from undisc_node.web.admin_answers import admin_route, answer, changes, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
 from undisc_node.web.rendering import Json, moment_ms, moment_or_none, problem_json
 from undisc_node.web.routing import NO_BODY
-from undisc_node.web.uses import AdminUses
 
 _PACS: Final = "/admin/v1/pacs/{pacs}"
 

@@ -8,10 +8,10 @@ from aiohttp import web
 
 from undisc_node.services.model import PeerState
 from undisc_node.web.admin_answers import answer, changes, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
 from undisc_node.web.rendering import Json, peer_json
 from undisc_node.web.routing import Handler
-from undisc_node.web.uses import AdminUses
 from undisc_protocol.did import fingerprint_words
 
 _NODE_ID: Final = 32  # bytes

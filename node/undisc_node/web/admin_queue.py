@@ -8,9 +8,9 @@ from aiohttp import web
 
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.web.admin_answers import answer, changes, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import query_number, read_fields
 from undisc_node.web.rendering import Json, moment_ms, moment_or_none
-from undisc_node.web.uses import AdminUses
 
 _MOST: Final = 1000  # rows of one answer
 

@@ -9,9 +9,9 @@ from aiohttp import web
 from undisc_node.services.model import Grant, Recalled, Restored
 from undisc_node.services.restoring import Suspended
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
 from undisc_node.web.rendering import Json, Names, grant_json, moment_ms, moment_or_none, share_json
-from undisc_node.web.uses import AdminUses
 
 
 def _restored_json(restored: Restored) -> Json:

@@ -8,9 +8,9 @@ from aiohttp import web
 
 from undisc_node.services.staff_rows import Role, StaffMember
 from undisc_node.web.admin_answers import answer, changes, reads
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
 from undisc_node.web.rendering import Json, moment_ms, moment_or_none
-from undisc_node.web.uses import AdminUses
 
 
 def staff_json(member: StaffMember) -> Json:

@@ -21,11 +21,11 @@ from undisc_node.web.admin_answers import (
 )
 from undisc_node.web.admin_deliveries import delivery_json
 from undisc_node.web.admin_department import notice_json, shown_json
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import query_number, read_fields, read_hex
 from undisc_node.web.limits import body_of
 from undisc_node.web.rendering import Json, detail_json, moment_ms, study_json
 from undisc_node.web.routing import NO_BODY
-from undisc_node.web.uses import AdminUses
 from undisc_protocol import limits
 
 _OBJECT: Final = 16  # bytes of an object's id

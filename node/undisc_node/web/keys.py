@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_node.web.admin_uses import AdminUses
+from undisc_node.web.public_uses import PublicUses
 
 if TYPE_CHECKING:  # these modules use the keys
     from undisc_node.web.dicomweb.uses import Mounted

@@ -22,6 +22,7 @@ from undisc_node.services.errors import Unavailable
 from undisc_node.services.ports import Entropy
 from undisc_node.web import admin_api, internal, keys, peer_api
 from undisc_node.web.admin_socket import admin_socket
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.connections import IDLE_SECONDS, MAX_CONNECTIONS, Connection
 from undisc_node.web.dicomweb.uses import Mounted
 from undisc_node.web.errors import errors_in_one_shape
@@ -34,11 +35,11 @@ from undisc_node.web.limits import (
     bounded_concurrency,
     known_hosts,
 )
+from undisc_node.web.public_uses import PublicUses
 from undisc_node.web.request_ids import named_requests, tell_id
 from undisc_node.web.routing import Authority, Route, register
 from undisc_node.web.spool import Spool
 from undisc_node.web.streaming import Streaming
-from undisc_node.web.uses import AdminUses, PublicUses
 from undisc_node.web.workers import Workers
 
 _STOP_SECONDS: Final = 5.0  # what runs may finish in this time; a transfer resumes anyway

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from undisc_node.web.uses import Slice
+from undisc_node.web.public_uses import Slice
 
 _MOMENT: Final = 50
 """Ms that a thread waits for a receiver that was quick enough so far.

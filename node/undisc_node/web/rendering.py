@@ -22,7 +22,7 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.ports import Stored
 from undisc_node.services.studies import StudyDetail
-from undisc_node.web.uses import Progress
+from undisc_node.web.admin_uses import Progress
 from undisc_protocol import limits
 from undisc_protocol.capability import envelope
 from undisc_protocol.did import Did, fingerprint_words

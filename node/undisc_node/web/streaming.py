@@ -22,7 +22,7 @@ from aiohttp import web
 
 from undisc_node.web.limits import PACE, Pace
 from undisc_node.web.outlet import Cut, Outlet
-from undisc_node.web.uses import Slice, Stream
+from undisc_node.web.public_uses import Slice, Stream
 from undisc_node.web.workers import Workers
 from undisc_protocol.errors import BadTicket
 

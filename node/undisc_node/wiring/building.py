@@ -55,7 +55,8 @@ from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.store import PackStore
 from undisc_node.watching import watch
-from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_node.web.admin_uses import AdminUses
+from undisc_node.web.public_uses import PublicUses
 from undisc_node.wiring.archives import build_archives
 from undisc_node.wiring.consents import build_consents
 from undisc_node.wiring.department import build_department

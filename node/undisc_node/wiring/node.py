@@ -15,8 +15,9 @@ from undisc_node.services.recalling import Recalling
 from undisc_node.services.restoring import Restoring
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.packs.store import PackStore
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.internal import InternalUses
-from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_node.web.public_uses import PublicUses
 from undisc_node.wiring.duties import Duty
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.listeners import Doors, Opened, listening
-from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_node.web.public_uses import PublicUses
 from unit.web import fakes
 
 

@@ -35,8 +35,9 @@ from undisc_node.services.restoring import Confirmed, Suspended, Suspense
 from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
 from undisc_node.services.studies import StudyDetail
+from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.internal import InternalUses
-from undisc_node.web.uses import AdminUses, PublicUses
+from undisc_node.web.public_uses import PublicUses
 from undisc_protocol import limits
 from undisc_protocol.did import Did
 from undisc_protocol.errors import BadTicket, OutsideExtent

@@ -13,8 +13,8 @@ from aiohttp import web
 from support.lines import written
 from undisc_node.services.errors import DiskFull, ServiceError
 from undisc_node.web import admin_api, errors, internal, peer_api
+from undisc_node.web.public_uses import PublicUses
 from undisc_node.web.routing import Authority, Route, register
-from undisc_node.web.uses import PublicUses
 from undisc_protocol.errors import BadTicket, Busy, LocalProtocolError
 from unit.web import fakes
 from unit.web.conftest import running_node
