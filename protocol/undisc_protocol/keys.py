@@ -13,6 +13,7 @@
 | object key         | 32 bytes     | random; one for each object       |                        |
 | link key           | Ed25519 seed | HKDF of the link's secret         | undisc/v1/link         |
 | kept link          | sealed       | HKDF of the node key's seed       | undisc/v1/kept-link    |
+| code key           | 32 bytes     | HKDF of the node key's seed       | undisc/v1/code         |
 | kit key            | 32 bytes     | Argon2id of the kit's passphrase  | undisc/v1/recovery-kit |
 | fetch key          | X25519       | random; one for each invocation   |                        |
 | backup key         | 32 bytes     | HKDF of the key-encryption key    | undisc/v1/backup       |
@@ -54,6 +55,7 @@ DOMAIN_HEADER: Final = b"undisc/v1/header"
 DOMAIN_SERIES: Final = b"undisc/v1/series"
 DOMAIN_LINK: Final = b"undisc/v1/link"
 DOMAIN_KEPT_LINK: Final = b"undisc/v1/kept-link"
+DOMAIN_CODE: Final = b"undisc/v1/code"
 DOMAIN_KIT: Final = b"undisc/v1/recovery-kit"
 DOMAIN_BACKUP: Final = b"undisc/v1/backup"
 

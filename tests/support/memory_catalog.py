@@ -18,6 +18,7 @@ from support.memory_department import Notices, Orders, Queue, Reports
 from support.memory_figures import Figures
 from support.memory_links import Links
 from support.memory_media import Media, forget_media
+from support.memory_outgoing import Codes
 from support.memory_staff import StaffAccounts
 from support.memory_tables import Part, Tables
 from support.memory_witnessed import Witnessed
@@ -445,6 +446,7 @@ class MemoryRecords:
         self.notices = Notices(tables, writable=writable)
         self.consents = Consents(tables, writable=writable)
         self.visits = Visits(tables, writable=writable)
+        self.codes = Codes(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 
 from undisc_node.services.archive_model import Delivery, Pacs
+from undisc_node.services.code_rows import CodeRow
 from undisc_node.services.consent_rows import (
     Consent,
     ConsentText,
@@ -74,6 +75,7 @@ class Tables:
     visits: dict[bytes, Visit] = field(default_factory=dict)
     visit_studies: dict[tuple[bytes, bytes], VisitStudy] = field(default_factory=dict)
     visit_grants: dict[tuple[bytes, bytes, bytes], VisitGrant] = field(default_factory=dict)
+    codes: dict[bytes, CodeRow] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)
     deliveries: dict[bytes, Delivery] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from typing import Final
 from undisc_node.services.ports import Entropy
 from undisc_node.storage.archives import DeliveryTable, PacsTable
 from undisc_node.storage.ballast import Ballast
+from undisc_node.storage.codes import CodeTable
 from undisc_node.storage.consents import ConsentTable
 from undisc_node.storage.database import BUSY_MS, WAL_KEPT, open_reader, open_writer, sizes
 from undisc_node.storage.faults import database_faults
@@ -75,6 +76,7 @@ class CatalogRecords:
     notices: NoticeTable
     consents: ConsentTable
     visits: VisitTable
+    codes: CodeTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -101,6 +103,7 @@ class CatalogRecords:
             notices=NoticeTable(session),
             consents=ConsentTable(session),
             visits=VisitTable(session),
+            codes=CodeTable(session),
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from undisc_node.services.fetching import Fetching
+from undisc_node.services.one_time_codes import KEPT_MS
 from undisc_node.services.ports import Catalog, Clock, Packs
 from undisc_node.services.retention import Retention
 from undisc_node.services.settling import Settling
@@ -63,6 +64,7 @@ class Housekeeping:
         with self.catalog.change() as records:
             records.tickets.forget_expired(self.clock.now_ms())
             records.links.forget_unlocks(self.clock.now_ms())
+            records.codes.forget(self.clock.now_ms() - KEPT_MS)
         finish(self.catalog, self.packs)
         self.settling.settle_quiet(self.settle_ms)
 

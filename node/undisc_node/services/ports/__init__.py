@@ -80,6 +80,9 @@ from undisc_node.services.ports.media import (
 from undisc_node.services.ports.media import (
     Trunk as Trunk,
 )
+from undisc_node.services.ports.outgoing import (
+    CodeRecords as CodeRecords,
+)
 from undisc_node.services.ports.packs import (
     Draft as Draft,
 )
