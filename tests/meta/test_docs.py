@@ -11,7 +11,7 @@ import pytest
 from support import cli_reference, reference, reference_errors
 from undisc_node.config import FIELDS
 from undisc_node.services.auditing import KINDS
-from undisc_node.web import admin_api, internal, peer_api
+from undisc_node.web import admin_api, internal, public
 from undisc_protocol.errors import REMOTE_CODES
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def test_every_setting_is_in_the_reference(key):
 
 @pytest.mark.parametrize(
     "route",
-    [*peer_api.ROUTES, *internal.ROUTES, *admin_api.ROUTES],
+    [*public.ROUTES, *internal.ROUTES, *admin_api.ROUTES],
     ids=lambda route: f"{route.method} {route.path}",
 )
 def test_every_route_is_in_the_reference_with_its_authority(route):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from undisc_node.web import admin_api, internal, peer_api, rendering
+from undisc_node.web import admin_api, internal, peer_api, public, rendering
 from undisc_node.web.routing import Authority, Route
 
 _UNTOLD: Final[Mapping[str, str]] = {
@@ -39,7 +39,8 @@ arrives.
 {authorities}
 
 Every error, on every listener, is `{{"error": {{"code", "message", "hint"}}}}`; the codes are in
-[errors.md](errors.md). HTTP/1.1 only; no compressed bodies; no cookies.
+[errors.md](errors.md). HTTP/1.1 only; no compressed bodies. To a
+browser (`Accept: text/html`) an error is a page. Cookies belong to pages only.
 
 ## Public listener (port 8480): other nodes
 
@@ -47,6 +48,12 @@ The bytes of these messages are in `protocol/SPEC.md` §6. Answers to `fetch` an
 signed, the refusals too. `packs` answers 206 with exactly the one range that was asked for.
 
 {_table(peer_api.ROUTES)}
+
+## Public listener: people
+
+The `Host` header must name a host of `public.urls`, `localhost`, or the address.
+
+{_table(public.PAGES)}
 
 ## Internal listener (port 8481): this practice's own network
 

@@ -25,10 +25,13 @@ class Floor(NamedTuple):
 
 FLOORS: Final = (
     Floor("aiohttp", "3.14.5", "reads requests of strangers; fixes in its parser come in each"),
+    Floor("aiohttp-jinja2", "1.6", "fills pages with what strangers sent; the tested version"),
+    Floor("babel", "2.18.0", "reads the catalogs of languages; the tested version"),
     Floor("blake3", "1.0.11", "the version whose threads and buffers were measured and tested"),
     Floor("click", "8.5.1", "the help texts of the reference pages are compared with it"),
     Floor("cryptography", "50.0.2", "brings OpenSSL; encrypts into buffers of ours"),
     Floor("hl7", "0.4.5", "cuts messages of a RIS into fields; the tested version"),
+    Floor("jinja2", "3.1.6", "escapes what pages show; older ones can be led out of the sandbox"),
     Floor("numpy", "2.4.6", "holds pixels that workers decode; the tested version"),
     Floor("Pillow", "13.0.0", "writes what viewers are shown; its codecs see strangers' bytes"),
     Floor("platformdirs", "4.14.7", "the tested version"),

@@ -32,6 +32,9 @@ class Field:
 
 FIELDS: Final[Mapping[str, Field]] = {
     "name": Field("name", "undisc node", values.NAME, "the practice's name, as other nodes see it"),
+    "contact": Field(
+        "contact", "", values.TEXT, "telephone number or address that pages tell people to turn to"
+    ),
     "public.host": Field(
         "public_host",
         "0.0.0.0",  # noqa: S104 - the one door that is meant for the internet

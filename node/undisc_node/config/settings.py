@@ -17,6 +17,7 @@ class Settings:
     Attributes:
         home: Directory of the node's state.
         name: The practice's name, as other nodes see it.
+        contact: Whom pages tell people to turn to; may be empty.
         public_host: Address of the public listener.
         public_port: Its TCP port; 0 picks a free one.
         public_urls: Addresses under which other nodes reach it.
@@ -64,6 +65,7 @@ class Settings:
 
     home: Path
     name: str
+    contact: str
     public_host: str
     public_port: int
     public_urls: tuple[str, ...]

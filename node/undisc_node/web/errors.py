@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from undisc_node.services.errors import Invalid, NotFound, ServiceError
-from undisc_node.web import request_ids
+from undisc_node.web import keys, request_ids
 from undisc_protocol import limits
 from undisc_protocol.errors import Busy, ProtocolError
 
@@ -78,6 +79,29 @@ _NOT_SIGNED_IN: Final = 401
 _SIGN_IN: Final = {"WWW-Authenticate": 'Basic realm="undisc", charset="UTF-8"'}
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a caller is told about an error, before it has a form.
+
+    Attributes:
+        status: HTTP status.
+        code: Stable code.
+        message: A sentence.
+        hint: What to do next.
+        headers: Further headers.
+    """
+
+    status: int
+    code: str
+    message: str
+    hint: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> web.Response:
+        """Return the one error shape."""
+        return answer(self.status, self.code, self.message, self.hint, self.headers)
+
+
 def answer(
     status: int, code: str, message: str, hint: str, headers: Mapping[str, str] | None = None
 ) -> web.Response:
@@ -91,31 +115,36 @@ def answer(
 
 def answer_of(problem: Exception) -> web.Response:
     """Return the answer for an exception; one that nobody foresaw is logged."""
+    return told_of(problem).as_json()
+
+
+def told_of(problem: Exception) -> Told:
+    """Return what is told about an exception; one that nobody foresaw is logged."""
     match problem:
         case ServiceError() if problem.status == _NOT_SIGNED_IN:
-            return answer(problem.status, problem.reason, str(problem), problem.hint, _SIGN_IN)
+            return Told(problem.status, problem.reason, str(problem), problem.hint, _SIGN_IN)
         case ServiceError():
-            return answer(problem.status, problem.reason, str(problem), problem.hint)
+            return Told(problem.status, problem.reason, str(problem), problem.hint)
         case Busy():
             retry = {"Retry-After": "10"}
-            return answer(problem.status, problem.code, str(problem), problem.hint, retry)
+            return Told(problem.status, problem.code, str(problem), problem.hint, retry)
         case ProtocolError():
-            return answer(problem.status, problem.code, str(problem), problem.hint)
+            return Told(problem.status, problem.code, str(problem), problem.hint)
         case web.HTTPException():
-            return _answer_of_http(problem)
+            return _told_of_http(problem)
         case web.RequestPayloadError():
-            return answer_of(Invalid("the request's body is not what its head announced"))
+            return told_of(Invalid("the request's body is not what its head announced"))
         case _:
-            return _answer_of_unforeseen(problem)
+            return _told_of_unforeseen(problem)
 
 
-def _answer_of_http(problem: web.HTTPException) -> web.Response:
+def _told_of_http(problem: web.HTTPException) -> Told:
     """Put an error that aiohttp itself raised into our shape."""
     if isinstance(problem, web.HTTPNotFound):
-        return answer_of(NotFound("there is nothing at this address"))
+        return told_of(NotFound("there is nothing at this address"))
     if isinstance(problem, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(problem.allowed_methods))
-        return answer(
+        return Told(
             problem.status,
             WrongMethod.code,
             "the address does not take this method",
@@ -123,19 +152,31 @@ def _answer_of_http(problem: web.HTTPException) -> web.Response:
             {"Allow": allowed},
         )
     if isinstance(problem, web.HTTPRequestEntityTooLarge):
-        return answer_of(TooLarge("the request's body is too large"))
-    return answer(problem.status, "bad_request", problem.reason.lower(), "")
+        return told_of(TooLarge("the request's body is too large"))
+    return Told(problem.status, "bad_request", problem.reason.lower(), "")
 
 
-def _answer_of_unforeseen(problem: Exception) -> web.Response:
+def _told_of_unforeseen(problem: Exception) -> Told:
     _log.error("a request failed on a mistake of this node", exc_info=problem)
     request_id = request_ids.current()
-    return answer(
+    return Told(
         _INTERNAL,
         "internal_error",
         "the node failed on this request",
         f"its log says more under request {request_id}" if request_id else "its log says more",
     )
+
+
+def _in_form(request: web.Request, told: Told) -> web.Response:
+    """Return a page to a browser that a person looks at, and the one error shape to programs."""
+    as_page = request.app.get(keys.PROBLEM_PAGE)
+    if as_page is None or "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+        return told.as_json()
+    try:
+        return as_page(request, told)
+    except Exception as problem:  # noqa: BLE001 - a broken template must not hide what happened
+        _log.error("the page about an error failed", exc_info=problem)
+        return told.as_json()
 
 
 @web.middleware
@@ -146,7 +187,7 @@ async def errors_in_one_shape(request: web.Request, handler: Handler) -> web.Str
     except ConnectionError:
         raise  # nobody is there to answer to
     except Exception as problem:  # noqa: BLE001 - this is where the unforeseen ends
-        response = answer_of(problem)
+        response = _in_form(request, told_of(problem))
     if request.body_exists and not request.content.is_eof():
         response.force_close()  # what is left of the body is not worth reading
     return response

@@ -19,6 +19,7 @@ from undisc_node.web import keys
 from undisc_node.web.dicomweb.mount import mount
 from undisc_node.web.dicomweb.signing_in import staff_allowed
 from undisc_node.web.dicomweb.uses import DicomWebUses
+from undisc_node.web.pages.assets import asset_routes
 from undisc_node.web.routing import NO_BODY, Authority, Handler, Route
 
 _TEXT: Final = (
@@ -115,4 +116,5 @@ ROUTES: Final = (
     _lan("/readyz", is_ready),
     _lan("/metrics", metrics),
     *mount("", authority=Authority.STAFF, allowed=staff_allowed),
+    *asset_routes(Authority.LAN),
 )

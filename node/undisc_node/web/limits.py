@@ -160,7 +160,7 @@ def _own_address(request: web.Request) -> str | None:
     return str(own[0]).partition("%")[0] if isinstance(own, tuple) else None
 
 
-def known_hosts(names: Iterable[str]) -> Middleware:
+def known_hosts(names: Iterable[str], *, only_pages: bool = False) -> Middleware:
     """Make the middleware that answers only requests which name one of our own hosts.
 
     A web page somewhere can make its name point to this node's address (DNS rebinding); a browser
@@ -168,6 +168,7 @@ def known_hosts(names: Iterable[str]) -> Middleware:
 
     Args:
         names: Host names without port. The address that was reached is always allowed.
+        only_pages: Ask this of pages for people only; other nodes call by any name.
     """
     allowed = frozenset(name.lower() for name in names)
 
@@ -175,10 +176,14 @@ def known_hosts(names: Iterable[str]) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         named = request.headers.get(hdrs.HOST, "").lower()
         host = named[1:].partition("]")[0] if named[:1] == "[" else named.partition(":")[0]
+        route = route_of(request)
+        if only_pages and not (route is not None and route.page):
+            return await handler(request)
         if host not in allowed and host != _own_address(request):
             raise WrongHost(
                 "this listener is not known by the host name in the request",
-                hint="use its address, or add the name to the setting internal.names",
+                hint="use its address, or add the name to the setting "
+                + ("public.urls" if only_pages else "internal.names"),
             )
         return await handler(request)
 

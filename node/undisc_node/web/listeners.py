@@ -20,7 +20,8 @@ from aiohttp.typedefs import Middleware
 
 from undisc_node.services.errors import Unavailable
 from undisc_node.services.ports import Entropy
-from undisc_node.web import admin_api, internal, keys, peer_api
+from undisc_node.web import admin_api, internal, keys
+from undisc_node.web import public as door
 from undisc_node.web.admin_socket import admin_socket
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.connections import IDLE_SECONDS, MAX_CONNECTIONS, Connection
@@ -35,6 +36,9 @@ from undisc_node.web.limits import (
     bounded_concurrency,
     known_hosts,
 )
+from undisc_node.web.pages.problems import problem_page
+from undisc_node.web.pages.protecting import protect_answer
+from undisc_node.web.pages.rendering import NOBODY, Practice, add_pages
 from undisc_node.web.public_uses import PublicUses
 from undisc_node.web.request_ids import named_requests, tell_id
 from undisc_node.web.routing import Authority, Route, register
@@ -78,6 +82,8 @@ class Doors:
         admin: Path of the admin socket.
         staging: Folder for uploads on their way in.
         hosts: Further names under which the internal listener is known.
+        public_hosts: Names under which people reach pages of the public listener.
+        practice: In whose name pages speak.
         tls: Certificate of the public listener, or None behind a proxy that has one.
         bounds: What callers may cost.
     """
@@ -87,6 +93,8 @@ class Doors:
     admin: Path
     staging: Path
     hosts: frozenset[str] = frozenset()
+    public_hosts: frozenset[str] = frozenset()
+    practice: Practice = NOBODY
     tls: ssl.SSLContext | None = None
     bounds: Bounds = Bounds()
 
@@ -101,20 +109,29 @@ class Opened:
 
 
 def public_app(
-    uses: PublicUses, *, workers: Workers, bounds: Bounds, entropy: Entropy
+    uses: PublicUses,
+    *,
+    hosts: Iterable[str],
+    practice: Practice,
+    workers: Workers,
+    bounds: Bounds,
+    entropy: Entropy,
 ) -> web.Application:
     """Make the application of the public listener."""
-    app = _application("public", bounds, entropy)
+    names = {"localhost", *hosts}
+    app = _application("public", bounds, entropy, known_hosts(names, only_pages=True))
+    _with_pages(app, practice)
     app[keys.PUBLIC] = uses
     app[keys.WORKERS] = workers
     app[keys.STREAMING] = Streaming(workers=workers, pace=bounds.pace)
-    return _with_routes(app, peer_api.ROUTES, Authority.ANYONE, Authority.SIGNED, Authority.TICKET)
+    return _with_routes(app, door.ROUTES, *door.ACCEPTS)
 
 
 def internal_app(
     uses: internal.InternalUses,
     *,
     hosts: Iterable[str],
+    practice: Practice,
     spool: Spool,
     workers: Workers,
     bounds: Bounds,
@@ -122,6 +139,7 @@ def internal_app(
 ) -> web.Application:
     """Make the application of the internal listener."""
     app = _application("internal", bounds, entropy, known_hosts({"localhost", *hosts}))
+    _with_pages(app, practice)
     app[keys.INTERNAL] = uses
     app[keys.DICOMWEB] = Mounted(uses=uses.dicomweb, spool=spool)
     app[keys.WORKERS] = workers
@@ -153,6 +171,12 @@ def _application(
     )
     app.on_response_prepare.append(tell_id)
     return app
+
+
+def _with_pages(app: web.Application, practice: Practice) -> None:
+    add_pages(app, practice)
+    app[keys.PROBLEM_PAGE] = problem_page
+    app.on_response_prepare.append(protect_answer)
 
 
 def _with_routes(
@@ -200,6 +224,7 @@ async def listening(
         app = internal_app(
             inside,
             hosts={doors.internal[0], *doors.hosts},
+            practice=doors.practice,
             spool=spool,
             workers=workers,
             bounds=bounds,
@@ -209,7 +234,14 @@ async def listening(
         inner = await _listen(factory, "internal", doors.internal, None)
         stack.push_async_callback(_close, inner)
 
-        app = public_app(public, workers=workers, bounds=bounds, entropy=entropy)
+        app = public_app(
+            public,
+            hosts=doors.public_hosts,
+            practice=doors.practice,
+            workers=workers,
+            bounds=bounds,
+            entropy=entropy,
+        )
         factory = await stack.enter_async_context(_connections(app, bounds))
         outer = await _listen(factory, "public", doors.public, doors.tls)
         stack.push_async_callback(_close, outer)

@@ -28,6 +28,8 @@ class Authority(Enum):
     ADMIN_SOCKET = "the system let the caller open the admin socket"
     STAFF = "name and password of one of the practice's own people"
     LAN = "the caller reaches the internal listener"
+    STAFF_SESSION = "one of the practice's own people is signed in"
+    ASKED = "the device was handed over for one decision"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class Route:
         body_limit: Largest request body in bytes; 0 for none at all.
         handler: What does it.
         seconds: Longest time in which the body may arrive.
+        page: Whether people come here with a browser: only under a host name of ours, so that no
+            other site can make its own name lead here (DNS rebinding).
     """
 
     method: str
@@ -49,6 +53,7 @@ class Route:
     body_limit: int
     handler: Handler
     seconds: float = 60.0
+    page: bool = False
 
 
 NO_BODY: Final = 0

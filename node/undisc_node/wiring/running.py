@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 import sys
+from urllib.parse import urlsplit
 
 from undisc_node import logs
 from undisc_node.clocks import SystemClock, SystemEntropy
@@ -23,6 +24,7 @@ from undisc_node.storage import upgrade
 from undisc_node.storage.backup.staging import sweep_working_folders
 from undisc_node.web import request_ids
 from undisc_node.web.listeners import Doors, listening
+from undisc_node.web.pages.rendering import Practice
 from undisc_node.wiring.building import build
 from undisc_node.wiring.doors import dicom_ports
 from undisc_node.wiring.duties import perform
@@ -52,6 +54,8 @@ async def run(node: Node) -> None:
         admin=settings.home / "admin.sock",
         staging=settings.home / "staging",
         hosts=frozenset(settings.internal_names),
+        public_hosts=frozenset(urlsplit(url).hostname or "" for url in settings.public_urls),
+        practice=Practice(settings.name, settings.contact),
     )
     ports = dicom_ports(node)
     async with listening(
