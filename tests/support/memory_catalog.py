@@ -19,6 +19,7 @@ from support.memory_figures import Figures
 from support.memory_links import Links
 from support.memory_media import Media, forget_media
 from support.memory_outgoing import Codes
+from support.memory_people import PeopleRecords
 from support.memory_staff import StaffAccounts
 from support.memory_tables import Part, Tables
 from support.memory_witnessed import Witnessed
@@ -421,10 +422,11 @@ class _Restored(Part):
         ]
 
 
-class MemoryRecords:
+class MemoryRecords(PeopleRecords):
     """Everything the catalog keeps, within one change or look."""
 
     def __init__(self, tables: Tables, *, writable: bool) -> None:
+        super().__init__(tables, writable=writable)
         self.studies = _Studies(tables, writable=writable)
         self.grants = _Grants(tables, writable=writable)
         self.shares = _Shares(tables, writable=writable)

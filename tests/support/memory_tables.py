@@ -15,6 +15,14 @@ from undisc_node.services.consent_rows import (
     VisitStudy,
 )
 from undisc_node.services.department_rows import Message, Order, Report
+from undisc_node.services.desk_rows import (
+    Ask,
+    Channel,
+    SecondFactor,
+    Signature,
+    StaffSession,
+    VisitPin,
+)
 from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.media_model import Medium
 from undisc_node.services.model import (
@@ -76,6 +84,12 @@ class Tables:
     visit_studies: dict[tuple[bytes, bytes], VisitStudy] = field(default_factory=dict)
     visit_grants: dict[tuple[bytes, bytes, bytes], VisitGrant] = field(default_factory=dict)
     codes: dict[bytes, CodeRow] = field(default_factory=dict)
+    staff_sessions: dict[bytes, StaffSession] = field(default_factory=dict)
+    staff_factors: dict[str, SecondFactor] = field(default_factory=dict)
+    asks: dict[bytes, Ask] = field(default_factory=dict)
+    visit_pins: dict[bytes, VisitPin] = field(default_factory=dict)
+    visit_channels: dict[tuple[bytes, str], Channel] = field(default_factory=dict)
+    consent_signatures: dict[bytes, Signature] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)
     deliveries: dict[bytes, Delivery] = field(default_factory=dict)

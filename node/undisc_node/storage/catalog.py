@@ -21,6 +21,7 @@ from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.codes import CodeTable
 from undisc_node.storage.consents import ConsentTable
 from undisc_node.storage.database import BUSY_MS, WAL_KEPT, open_reader, open_writer, sizes
+from undisc_node.storage.desk import DeskTable
 from undisc_node.storage.faults import database_faults
 from undisc_node.storage.fetches import FetchTable
 from undisc_node.storage.figures import FigureTable
@@ -42,6 +43,7 @@ from undisc_node.storage.staff import StaffTable
 from undisc_node.storage.studies import StudyTable
 from undisc_node.storage.tickets import TicketTable
 from undisc_node.storage.visits import VisitTable
+from undisc_node.storage.wishes import WishTable
 from undisc_node.storage.witnessed import WitnessedTable
 
 _PAUSE_SECONDS: Final = 0.3  # for which new looks wait, so that the write-ahead log can be emptied
@@ -77,6 +79,8 @@ class CatalogRecords:
     consents: ConsentTable
     visits: VisitTable
     codes: CodeTable
+    desk: DeskTable
+    wishes: WishTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -104,6 +108,8 @@ class CatalogRecords:
             consents=ConsentTable(session),
             visits=VisitTable(session),
             codes=CodeTable(session),
+            desk=DeskTable(session),
+            wishes=WishTable(session),
         )
 
 

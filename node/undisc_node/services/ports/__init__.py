@@ -59,6 +59,12 @@ from undisc_node.services.ports.department import (
 from undisc_node.services.ports.department import (
     Worklist as Worklist,
 )
+from undisc_node.services.ports.desk import (
+    DeskRecords as DeskRecords,
+)
+from undisc_node.services.ports.desk import (
+    WishRecords as WishRecords,
+)
 from undisc_node.services.ports.links import (
     LinkRecords as LinkRecords,
 )
@@ -103,6 +109,9 @@ from undisc_node.services.ports.packs import (
 )
 from undisc_node.services.ports.packs import (
     Stored as Stored,
+)
+from undisc_node.services.ports.people import (
+    PeopleRecords as PeopleRecords,
 )
 from undisc_node.services.ports.records import (
     Catalog as Catalog,

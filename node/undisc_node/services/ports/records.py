@@ -34,6 +34,7 @@ from undisc_node.services.ports.department import (
 from undisc_node.services.ports.links import LinkRecords
 from undisc_node.services.ports.media import MediaRecords
 from undisc_node.services.ports.outgoing import OutgoingRecords
+from undisc_node.services.ports.people import PeopleRecords
 from undisc_node.services.ports.staff import StaffRecords
 from undisc_node.services.study_search import StudyFacts, StudySearch
 from undisc_protocol.did import Did
@@ -371,7 +372,7 @@ class FigureRecords(Protocol):
         """Look up what an index or a single row tells."""
 
 
-class Records(OutgoingRecords, Protocol):
+class Records(OutgoingRecords, PeopleRecords, Protocol):
     """Everything the catalog keeps, within one change or one look."""
 
     @property

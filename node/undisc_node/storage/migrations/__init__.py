@@ -16,6 +16,7 @@ from undisc_node.storage.migrations import (
     m0015_searching,
     m0016_consents,
     m0017_links,
+    m0018_desk,
     m0021_one_time_codes,
 )
 from undisc_node.storage.migrations.steps import CATALOG
@@ -30,6 +31,7 @@ STEPS = (
     m0015_searching,
     m0016_consents,
     m0017_links,
+    m0018_desk,
     m0021_one_time_codes,
 )
 """The files whose steps make the catalog, in their order."""
