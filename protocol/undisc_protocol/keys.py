@@ -14,6 +14,7 @@
 | link key           | Ed25519 seed | HKDF of the link's secret         | undisc/v1/link         |
 | kept link          | sealed       | HKDF of the node key's seed       | undisc/v1/kept-link    |
 | code key           | 32 bytes     | HKDF of the node key's seed       | undisc/v1/code         |
+| kept authenticator | sealed       | HKDF of the key-encryption key    | undisc/v1/second-key   |
 | kit key            | 32 bytes     | Argon2id of the kit's passphrase  | undisc/v1/recovery-kit |
 | fetch key          | X25519       | random; one for each invocation   |                        |
 | backup key         | 32 bytes     | HKDF of the key-encryption key    | undisc/v1/backup       |
@@ -56,6 +57,7 @@ DOMAIN_SERIES: Final = b"undisc/v1/series"
 DOMAIN_LINK: Final = b"undisc/v1/link"
 DOMAIN_KEPT_LINK: Final = b"undisc/v1/kept-link"
 DOMAIN_CODE: Final = b"undisc/v1/code"
+DOMAIN_AUTHENTICATOR: Final = b"undisc/v1/second-key"
 DOMAIN_KIT: Final = b"undisc/v1/recovery-kit"
 DOMAIN_BACKUP: Final = b"undisc/v1/backup"
 
@@ -127,6 +129,31 @@ def kept_link_secret(node_seed: bytes, sealed: bytes, *, fetch: bytes) -> bytes:
     """
     key = derive(node_seed, DOMAIN_KEPT_LINK)
     return unseal(key, sealed, domain=DOMAIN_KEPT_LINK, bound_to=fetch)
+
+
+def keep_authenticator(
+    key_encryption_key: bytes, secret: bytes, *, name: str, nonce: bytes
+) -> bytes:
+    """Seal the secret of the authenticator of one of the practice's own people.
+
+    Args:
+        key_encryption_key: Stays when the node key is replaced, and is in no backup.
+        secret: What the authenticator makes its codes from.
+        name: Whose it is.
+        nonce: 24 fresh random bytes.
+    """
+    key = derive(key_encryption_key, DOMAIN_AUTHENTICATOR)
+    return seal(key, secret, domain=DOMAIN_AUTHENTICATOR, bound_to=name.encode(), nonce=nonce)
+
+
+def kept_authenticator(key_encryption_key: bytes, sealed: bytes, *, name: str) -> bytes:
+    """Open what `keep_authenticator` made.
+
+    Raises:
+        CannotOpen: Another key, another person's, or changed bytes.
+    """
+    key = derive(key_encryption_key, DOMAIN_AUTHENTICATOR)
+    return unseal(key, sealed, domain=DOMAIN_AUTHENTICATOR, bound_to=name.encode())
 
 
 def kit_key(passphrase: str, salt: bytes) -> bytes:

@@ -88,6 +88,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "staff.added": "Somebody of the practice can sign in.",
     "staff.disabled": "Somebody of the practice can sign in no more.",
     "staff.reset": "Somebody of the practice got a new password.",
+    "staff.signed_in": "Somebody of the practice signed in at the desk.",
+    "staff.signed_off": "Somebody of the practice signed off at the desk.",
+    "staff.enrolled": "An authenticator of one of the practice's people was set up.",
     "study.identity_changed": "A patient's identity was taken over as the department sent it.",
     "report.attached": "A report was stored in its study; detail has its state.",
     "report.waiting": "A report came that belongs to no study yet.",
@@ -122,6 +125,7 @@ _EVENT_IDS: Final[Mapping[str, str]] = {
     "110110": "Patient Record",
     "110112": "Query",
     "110113": "Security Alert",
+    "110114": "User Authentication",
 }
 _ACTIONS: Final = {"C": "create", "R": "read", "U": "update", "D": "delete", "E": "execute"}
 

@@ -33,6 +33,7 @@ class Method(StrEnum):
     TYPED = "typed"  # a typed name
     SPOKEN = "spoken"  # said, in front of a witness
     PASSKEY = "passkey"
+    PRESSED = "pressed"  # a button on a screen, without a signature: enough for a no
 
 
 class Covers(StrEnum):

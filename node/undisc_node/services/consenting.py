@@ -7,7 +7,7 @@ grant that names the consent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
@@ -36,6 +36,10 @@ from undisc_protocol.log import Subject
 
 _ID_DIGITS: Final = 64  # hex digits of a consent's id
 MAX_WHY: Final = 500  # characters of a reason for a withdrawal; fits a line of the log
+
+
+Also = Callable[[Records, Consent, Visit], None]
+"""Something that is recorded together with a decision, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,27 @@ class Consenting:
 
     # --- Deciding ---------------------------------------------------------------------------------
 
-    def record(self, wish: Wish, actor: str) -> tuple[Consent, Visit]:
+    def check(self, wish: Wish) -> int:
+        """Check a decision that is about to be asked for; return when a yes would end, seconds.
+
+        Raises:
+            Invalid: Something is missing, or cannot be.
+        """
+        now_ms = self._clock.now_ms()
+        today = self._today(now_ms)
+        consent_rules.check(wish, today)
+        consent_rules.scope_of(wish, today)
+        return consent_rules.end_of(
+            wish, now=now_ms // 1000, days=self._days, majority_years=self._majority_years
+        )
+
+    def record(self, wish: Wish, actor: str, also: Also | None = None) -> tuple[Consent, Visit]:
         """Record a decision and open its visit; durable on return.
+
+        Args:
+            wish: What was decided.
+            actor: Who takes it down.
+            also: What else is true with it, done within the same change.
 
         Raises:
             Invalid: Something is missing, or cannot be.
@@ -143,6 +166,8 @@ class Consenting:
             records.visits.put(visit)
             self._note(records, "consent.recorded", consent, actor)
             self._visiting.opened(records, visit)
+            if also is not None:
+                also(records, consent, visit)
         return consent, visit
 
     def _statement(self, wish: Wish, text: ConsentText, today: date, now_ms: int) -> Statement:

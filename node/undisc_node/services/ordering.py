@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from undisc_node.services.department_rows import Message, Order, OrderState
-from undisc_node.services.errors import Conflict, ServiceError
+from undisc_node.services.errors import Conflict, NotFound, ServiceError
 from undisc_node.services.ports import Catalog, Clock, Worklist
 
 MAX_DAYS: Final = 31  # that one look at the list, or one question to the worklist, may cover
@@ -102,6 +102,18 @@ class Ordering:
         """Return a day of this machine's calendar, today plus an offset, as `YYYYMMDD`."""
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000).astimezone()
         return (now + timedelta(days=offset)).strftime("%Y%m%d")
+
+    def find(self, order_id: bytes) -> Order:
+        """Return an order.
+
+        Raises:
+            NotFound: It is not on the list any more.
+        """
+        with self._catalog.look() as records:
+            order = records.orders.get(order_id)
+        if order is None:
+            raise NotFound("no such order", hint="look at the day list again")
+        return order
 
     def list(self, first: str, last: str, text: str, limit: int) -> Sequence[Order]:
         """List orders by time; without days, those of today."""

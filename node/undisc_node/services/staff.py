@@ -131,11 +131,14 @@ class Staff:
                 return member
             changed = replace(member, disabled_ms=self._clock.now_ms())
             records.staff.put(changed)
+            records.desk.end_sessions(name)
             self._note(records, "staff.disabled", name, actor)
         return changed
 
     def reset(self, name: str, password: str, actor: str) -> StaffMember:
         """Give somebody a new password; a disabled account can be used again.
+
+        Their sessions end, and at the desk they set up their authenticator anew.
 
         Raises:
             NotFound: No such account.
@@ -148,9 +151,12 @@ class Staff:
         changed = self._with_password(member, password, self._clock.now_ms())
         with self._catalog.change() as records:
             records.staff.put(changed)
+            records.desk.end_sessions(name)
+            records.desk.drop_factor(name)
             self._note(records, "staff.reset", name, actor)
         with self._lock:
             self._guessed.pop(name, None)
+            self._guessed.pop(_code_of(name), None)
         return changed
 
     def sign_in(self, name: str, password: str) -> StaffMember:
@@ -183,6 +189,23 @@ class Staff:
                 self._known.popitem(last=False)
         return member
 
+    def brake_code(self, name: str) -> None:
+        """Make somebody wait who gave wrong one-time codes.
+
+        Raises:
+            TooManyAttempts: A moment ago.
+        """
+        self._brake(_code_of(name))
+
+    def count_wrong_code(self, name: str) -> None:
+        """Count a wrong one-time code, whichever browser it came from."""
+        self._count_wrong(_code_of(name))
+
+    def forget_wrong_codes(self, name: str) -> None:
+        """Count anew after a right one."""
+        with self._lock:
+            self._guessed.pop(_code_of(name), None)
+
     def _is_right(self, member: StaffMember | None, password: str) -> bool:
         """Compare; takes as long for a name that nobody has."""
         if len(password) > MAX_PASSWORD:
@@ -209,7 +232,7 @@ class Staff:
             guessed = self._guessed.get(name)
         if guessed is not None and (left := guessed.until_ms - self._clock.now_ms()) > 0:
             raise TooManyAttempts(
-                "too many wrong passwords for this name",
+                "too many wrong passwords or codes for this name",
                 hint=f"wait {left // 1000 + 1} seconds, or ask an administrator for"
                 " 'undisc staff reset'",
             )
@@ -248,6 +271,11 @@ class Staff:
 
     def _note(self, records: Records, kind: str, name: str, actor: str) -> None:
         self._journal.note(records, kind, who=auditing.user(actor), detail={"name": name})
+
+
+def _code_of(name: str) -> str:
+    """Return under what wrong codes are counted; no account has such a name."""
+    return f"{name} code"
 
 
 def _allowed(member: StaffMember) -> StaffMember:
