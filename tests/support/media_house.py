@@ -34,6 +34,7 @@ class MediaHouse:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         entropy, clock, writing = SeededEntropy(str(folder.name)), FakeClock(), Lock()
+        self.entropy, self.clock = entropy, clock
         self.catalog = SqliteCatalog(folder / "catalog.sqlite3", entropy=entropy, create=True)
         self.keyring = Keyring(
             folder / "keyring.sqlite3",
@@ -43,6 +44,7 @@ class MediaHouse:
         )
         packs = PackStore(folder, keyring=self.keyring, entropy=entropy)
         contents, journal = Contents(packs=packs), Journal(clock=clock, entropy=entropy)
+        self.packs, self.contents = packs, contents
         self.receiving = Receiving(
             catalog=self.catalog,
             packs=packs,

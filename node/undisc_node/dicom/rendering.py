@@ -23,7 +23,7 @@ from pydicom.uid import UID
 from undisc_node.services.errors import Invalid
 
 MAX_PIXELS: Final = 100_000_000  # of one frame; the largest mammograms have 25 million
-_FORMATS: Final = {"image/jpeg": "JPEG", "image/png": "PNG"}
+_FORMATS: Final = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 _WHITE_IS_LOW: Final = "MONOCHROME1"
 
 

@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from undisc_node.services import auditing, media_pages, zipping
 from undisc_node.services.auditing import Journal
-from undisc_node.services.contents import Contents, Located, StoredSource, StudyContents
+from undisc_node.services.contents import Contents, Located, StoredSource
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.media_pages import Shown
 from undisc_node.services.model import Study, StudyState
@@ -114,13 +114,29 @@ class Media:
             Damaged: Stored bytes do not authenticate.
         """
         found = [self._study(study) for study in studies]
-        if sum(len(contents.current) for _, contents in found) > MAX_FILES:
+        medium = self.of(found)
+        self._note([study for study, _ in found], actor)
+        return medium
+
+    def of(self, found: Sequence[tuple[Study, Sequence[Located]]]) -> OpenMedium:
+        """Prepare a medium with these instances of studies; reads the start of each.
+
+        What leaves is not written down here, and whether it may is not looked at.
+
+        Args:
+            found: Studies in order, each with those of its instances that go onto the medium.
+
+        Raises:
+            Conflict: There are too many files.
+            Damaged: Stored bytes do not authenticate.
+        """
+        if sum(len(instances) for _, instances in found) > MAX_FILES:
             raise Conflict(f"a medium holds at most {MAX_FILES} files", code="medium_full")
         made_ms = self._clock.now_ms()
         trunks, members, shown = list[Trunk](), list[Member](), list[Shown]()
         counted = count(1)
-        for number, (study, contents) in enumerate(found, 1):
-            trunk, files = self._trunk(study, contents, number)
+        for number, (study, instances) in enumerate(found, 1):
+            trunk, files = self._trunk(study, instances, number)
             pdfs = [self._report(one, next(counted)) for one in _with_reports(files)]
             trunks.append(trunk)
             members += [self._member(parts, leaf, located) for parts, leaf, located in files]
@@ -134,10 +150,9 @@ class Media:
             ("INDEX.HTM", media_pages.index(self._practice, made_ms, self._version)),
             ("IHE_PDI/CONTENT.HTM", media_pages.content(shown)),
         )
-        self._note([study for study, _ in found], actor)
         return OpenMedium([*(_page(name, page) for name, page in pages), *members], made_ms)
 
-    def _study(self, study_id: bytes) -> tuple[Study, StudyContents]:
+    def _study(self, study_id: bytes) -> tuple[Study, Sequence[Located]]:
         with self._catalog.look() as records:
             study = records.studies.get(study_id)
             if study is None:
@@ -149,20 +164,20 @@ class Media:
             )
         if not contents.current:
             raise Conflict("the study has no images", code="no_instances")
-        return study, contents
+        return study, list(contents.current.values())
 
     def _trunk(
-        self, study: Study, contents: StudyContents, number: int
+        self, study: Study, instances: Sequence[Located], number: int
     ) -> tuple[Trunk, list[tuple[tuple[str, ...], Leaf, Located]]]:
         """Prepare every instance of a study, series by series as they arrived."""
         series: dict[str, list[Located]] = {}
-        for located in contents.current.values():
+        for located in instances:
             series.setdefault(located.stored.header.series_uid, []).append(located)
         files: list[tuple[tuple[str, ...], Leaf, Located]] = []
         branches: list[Branch] = []
-        for place, instances in enumerate(series.values(), 1):
+        for place, found in enumerate(series.values(), 1):
             leaves: list[tuple[tuple[str, ...], Leaf]] = []
-            ordered = sorted(instances, key=lambda one: one.stored.header.number)
+            ordered = sorted(found, key=lambda one: one.stored.header.number)
             for number_in, located in enumerate(ordered, 1):
                 parts = ("DICOM", f"ST{number:06}", f"SE{place:06}", f"IM{number_in:06}")
                 leaf = self._composer.leaf(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -45,7 +45,11 @@ def names_in(uses: AdminUses) -> Names:
 
 
 async def send_chunks(
-    request: web.Request, size: int, chunks: Iterator[bytes], content_type: str
+    request: web.Request,
+    size: int,
+    chunks: Iterator[bytes],
+    content_type: str,
+    headers: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
     """Answer with bytes of a known length, each chunk made in a worker thread.
 
@@ -54,12 +58,13 @@ async def send_chunks(
         size: Their number.
         chunks: The bytes; raises when what is stored is damaged.
         content_type: What they are.
+        headers: Further headers.
     """
     workers = request.app[keys.WORKERS]
     try:
         # Before the head goes out, so that a damaged object is an error and not a broken answer.
         chunk = await workers.run(lambda: next(chunks, b""))
-        response = web.StreamResponse(headers={"Cache-Control": "no-store"})
+        response = web.StreamResponse(headers={"Cache-Control": "no-store", **(headers or {})})
         response.content_type = content_type
         response.content_length = size
         await response.prepare(request)

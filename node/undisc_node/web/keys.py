@@ -35,6 +35,8 @@ DICOMWEB: web.AppKey[Mounted] = web.AppKey("dicomweb")
 INTERNAL: web.AppKey[InternalUses] = web.AppKey("internal")
 
 BODY: web.RequestKey[Body] = web.RequestKey("body")
+STILL: web.RequestKey[Callable[[], None]] = web.RequestKey("still")
+"""Raises once the caller may not have the rest of a long answer; asked in a thread."""
 
 STAFF: web.RequestKey[StaffMember] = web.RequestKey("staff", StaffMember)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)

@@ -26,6 +26,7 @@ class Authority(Enum):
     SIGNED = "the message proves itself by its signature"
     TICKET = "the caller holds a ticket"
     ADMIN_SOCKET = "the system let the caller open the admin socket"
+    SESSION = "the browser holds a session that a link opened"
     STAFF = "name and password of one of the practice's own people"
     LAN = "the caller reaches the internal listener"
     STAFF_SESSION = "one of the practice's own people is signed in"

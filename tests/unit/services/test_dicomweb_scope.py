@@ -122,3 +122,23 @@ def test_who_may_only_look_cannot_store(house):
     storing = Storing(receiving=house.practice.receiving, reader=None)
     with pytest.raises(Refused):
         storing.store(Allowed(), instance(9))
+
+
+def test_who_may_only_look_gets_nothing_as_it_is_stored(house):
+    """No instance, no frame, no description, no bulk data, and no attribute on request."""
+    looks = Allowed(studies=frozenset({house.study.id}), view_only=frozenset({house.study.id}))
+    (located, *_) = house.retrieving.visible(looks, HERS, f"{HERS}.1")
+    names = (HERS, f"{HERS}.1", located.stored.header.sop_uid)
+    for ask in (
+        lambda: house.retrieving.instances(looks, *names),
+        lambda: house.retrieving.instances(looks, HERS),
+        lambda: house.retrieving.frames(looks, *names, [1]),
+        lambda: house.retrieving.described(looks, *names),
+        lambda: house.retrieving.bulk(looks, *names, "7FE00010"),
+    ):
+        with pytest.raises(Refused) as caught:
+            ask()
+        assert caught.value.reason == "view_only"
+    (found, *_) = house.found(looks, Level.SERIES, includefield="00080070")
+    assert "00080070" not in found
+    assert house.retrieving.described(Allowed(), *names)

@@ -13,7 +13,7 @@ from typing import Final
 
 from undisc_node.services.contents import Located
 from undisc_node.services.dicomweb.holdings import nothing
-from undisc_node.services.dicomweb.retrieving import Part, Retrieving
+from undisc_node.services.dicomweb.retrieving import PDF, Part, Retrieving
 from undisc_node.services.dicomweb.scope import Allowed
 from undisc_node.services.errors import Invalid
 from undisc_node.services.ports import LimitedWork
@@ -22,7 +22,6 @@ TASK: Final = "render"
 MAX_FRAME: Final = 256 * 2**20  # bytes of one frame as stored; a mammogram has 50 MB
 MAX_SIDE: Final = 8_192  # pixels of what is rendered
 THUMBNAIL: Final = 200  # pixels of a thumbnail's longer side
-PDF: Final = "application/pdf"
 _PDF_CLASS: Final = "1.2.840.10008.5.1.4.1.1.104.1"  # Encapsulated PDF Storage
 
 
@@ -31,8 +30,8 @@ class Wish:
     """How an image shall look.
 
     Attributes:
-        media: `image/jpeg` or `image/png`.
-        quality: Of a JPEG, 1 to 100.
+        media: `image/jpeg`, `image/png` or `image/webp`.
+        quality: Of a JPEG or WebP, 1 to 100.
         width: Most pixels across; 0 for as many as there are.
         height: Most pixels down.
         window: Center and width; the image's own when None.

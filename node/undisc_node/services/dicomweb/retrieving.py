@@ -23,6 +23,7 @@ from undisc_node.services.errors import Invalid
 from undisc_node.services.ports import Packs
 
 MAX_FRAMES: Final = 1_000  # frames of one request
+PDF: Final = "application/pdf"
 _REMEMBERED: Final = 64  # instances whose fragments are remembered
 
 
@@ -68,7 +69,16 @@ class Retrieving:
 
         Raises:
             NotFound: There is no such thing that the caller may see whole.
+            Refused: The caller may only look.
         """
+        self._require_stored(allowed, study)
+        return self._instances(allowed, study, series, sop)
+
+    def _require_stored(self, allowed: Allowed, study: str) -> None:
+        if allowed.view_only:
+            allowed.require_stored(self._holdings.held(allowed, study).study.id)
+
+    def _instances(self, allowed: Allowed, study: str, series: str, sop: str) -> Sequence[Located]:
         if sop:
             return [self._holdings.instance(allowed, study, series, sop)]
         if series:
@@ -78,10 +88,26 @@ class Retrieving:
     def visible(
         self, allowed: Allowed, study: str, series: str = "", sop: str = ""
     ) -> Sequence[Located]:
-        """Return the instances that may be seen of a study, or as `instances`."""
+        """Return the instances that may be seen of a study, or of a series, or one.
+
+        Raises:
+            NotFound: There is no such thing that the caller may see.
+        """
         if series:
-            return self.instances(allowed, study, series, sop)
+            return self._instances(allowed, study, series, sop)
         return self._holdings.held(allowed, study).instances
+
+    def described(
+        self, allowed: Allowed, study: str, series: str = "", sop: str = ""
+    ) -> Sequence[Located]:
+        """Return the instances whose whole description may be read.
+
+        Raises:
+            NotFound: As `visible`.
+            Refused: The caller may only look.
+        """
+        self._require_stored(allowed, study)
+        return self.visible(allowed, study, series, sop)
 
     def part10(self, study: str, located: Located) -> Part:
         """Return a whole instance, byte for byte as it came."""
@@ -122,7 +148,9 @@ class Retrieving:
         Raises:
             NotFound: `not_found`, or `no_frame`.
             Invalid: Too many at once.
+            Refused: The caller may only look.
         """
+        self._require_stored(allowed, study)
         located = self._holdings.instance(allowed, study, series, sop)
         if len(numbers) > MAX_FRAMES:
             raise Invalid(f"more than {MAX_FRAMES} frames at once", code="bad_query")
@@ -161,7 +189,9 @@ class Retrieving:
 
         Raises:
             NotFound: The instance has no such bulk data.
+            Refused: The caller may only look.
         """
+        self._require_stored(allowed, study)
         located = self._holdings.instance(allowed, study, series, sop)
         return self.bulk_of(study, located, path)
 
@@ -180,8 +210,10 @@ class Retrieving:
         if extent is None:
             raise nothing()
         media_type = OCTETS
-        if path == "00420011":
-            media_type = text_of(known.attributes, "00420012") or OCTETS
+        if path == "00420011" and text_of(known.attributes, "00420012") == PDF:
+            media_type = (
+                PDF  # any other type is a stranger's word: a browser might run it as a page
+            )
         return Part(media_type, "", extent.length, self._read(located, known, extent), location)
 
     def _frames_of(self, located: Located, known: Description) -> Sequence[Sequence[Extent]]:

@@ -64,6 +64,7 @@ class Searching:
             question: What is asked.
             base: URL of the service, for the addresses in the answer.
         """
+        question = _for(allowed, question)
         wanted = _within(allowed, question.studies)
         with self._catalog.look() as records:
             rows = records.studies.search(wanted, limit=question.limit + 1, offset=question.offset)
@@ -80,6 +81,7 @@ class Searching:
 
     def series(self, allowed: Allowed, question: Question, base: str, study_uid: str = "") -> Found:
         """Search for series, in one study or in all."""
+        question = _for(allowed, question)
         found = self._each_series(allowed, question, base, study_uid)
         return _page(found, question)
 
@@ -92,6 +94,7 @@ class Searching:
         series_uid: str = "",
     ) -> Found:
         """Search for instances, in one series, one study or in all."""
+        question = _for(allowed, question)
         if series_uid:
             question = replace(question, series={**question.series, "0020000E": series_uid})
         found = self._each_instance(allowed, question, base, study_uid, in_series=bool(series_uid))
@@ -221,6 +224,13 @@ class Searching:
                         else {tag: inside[tag] for tag in tags & inside.keys()}
                     )
                     yield dict(sorted(_without_bulk(above | chosen).items()))
+
+
+def _for(allowed: Allowed, question: Question) -> Question:
+    """Leave out of the answer what only those may have who may have objects as stored."""
+    if not allowed.view_only:
+        return question
+    return replace(question, include=frozenset(), include_all=False)
 
 
 def _within(allowed: Allowed, wanted: StudySearch) -> StudySearch:

@@ -1,7 +1,7 @@
 """The routes of DICOMweb at one place, for callers of one kind.
 
 A mount knows how to learn what its callers may see, and nothing else about them: the same routes
-serve the practice's staff with everything, and later the holder of a share with what was shared.
+serve the practice's staff with everything, and the holder of a share with what was shared.
 """
 
 from __future__ import annotations
@@ -51,13 +51,21 @@ READS: Final[tuple[tuple[str, Scoped], ...]] = (
 )
 
 
-def mount(prefix: str, *, authority: Authority, allowed: AllowedOf) -> tuple[Route, ...]:
+def mount(
+    prefix: str,
+    *,
+    authority: Authority,
+    allowed: AllowedOf,
+    storing: bool = True,
+) -> tuple[Route, ...]:
     """Make the routes of DICOMweb.
 
     Args:
         prefix: What comes before `/dicom-web` in the path; may hold names in braces.
         authority: Why callers may use it.
-        allowed: Says what the caller of a request may see, or raises.
+        allowed: Says what the caller of a request may see, or raises. It may put a check into
+            `keys.STILL` of the request, which is then asked while the answer leaves.
+        storing: Whether there are routes to store.
     """
     base = prefix + NAME
 
@@ -89,4 +97,4 @@ def mount(prefix: str, *, authority: Authority, allowed: AllowedOf) -> tuple[Rou
         )
         for path in ("/studies", _STUDY)
     ]
-    return (*reads, *stores)
+    return (*reads, *stores) if storing else tuple(reads)

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.services.errors import Invalid
+from undisc_node.web.routing import Authority, route_of
 
 NAME: Final = "/dicom-web"
 """How the path of every mount ends."""
@@ -20,12 +21,17 @@ _HTTP: Final = 80
 def base_of(request: web.Request) -> str:
     """Return the URL of the service that a request was sent to, without a slash at its end.
 
+    For a page in a browser it has no host: a proxy in front may be known by another scheme.
+
     Raises:
         Invalid: The request names its host in a form that no address has.
     """
     if not _HOST.fullmatch(request.host):
         raise Invalid("the request's host is no host")
     before, name, _ = request.path.partition(NAME)
+    route = route_of(request)
+    if route is not None and route.authority is Authority.SESSION:
+        return f"{before}{name}"
     return f"{request.scheme}://{_with_port(request)}{before}{name}"
 
 

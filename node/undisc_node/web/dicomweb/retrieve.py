@@ -10,8 +10,8 @@ from aiohttp import web
 
 from undisc_node.services.contents import Located
 from undisc_node.services.dicomweb.media import OCTETS
-from undisc_node.services.dicomweb.rendering import MAX_SIDE, PDF, THUMBNAIL, Wish
-from undisc_node.services.dicomweb.retrieving import Part
+from undisc_node.services.dicomweb.rendering import MAX_SIDE, THUMBNAIL, Wish
+from undisc_node.services.dicomweb.retrieving import PDF, Part
 from undisc_node.services.dicomweb.scope import Allowed
 from undisc_node.services.errors import Invalid
 from undisc_node.web import keys
@@ -74,7 +74,7 @@ async def metadata(request: web.Request, allowed: Allowed) -> web.StreamResponse
     retrieving = request.app[keys.DICOMWEB].uses.retrieving
     base = base_of(request)
     found = await request.app[keys.WORKERS].run(
-        lambda: retrieving.visible(allowed, study, series, sop)
+        lambda: retrieving.described(allowed, study, series, sop)
     )
 
     def texts() -> Iterator[bytes]:

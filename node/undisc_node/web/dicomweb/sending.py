@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -25,9 +25,16 @@ from undisc_node.web.workers import Workers
 _BATCH: Final = 2**20  # bytes read in one step of a thread, to be sent by the event loop
 _TURN: Final = 16 * 2**20  # bytes that a thread reads and sends before others get it
 _SMALL: Final = 65_536  # bytes; below, copying costs less than another write
+_SLICE: Final = 2**20  # bytes between two looks at whether the caller may go on
 _FAST: Final = 1  # zlib's level: JSON shrinks to a tenth already
 _GZIP: Final = 31  # zlib's window bits for a gzip frame
-_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # What was stored is a stranger's: opened as a page, it can load and run nothing.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 _JSON: Final = "application/dicom+json"
 
 
@@ -55,9 +62,12 @@ async def send_parts(request: web.Request, parts: Sequence[Part], media: str) ->
     return await _send(request, pieces(), {hdrs.CONTENT_TYPE: kind}, size)
 
 
-async def send_part(request: web.Request, part: Part) -> web.StreamResponse:
-    """Answer with one part as the whole body."""
-    return await _send(request, part.chunks, {hdrs.CONTENT_TYPE: _type(part)}, part.length)
+async def send_part(
+    request: web.Request, part: Part, headers: Mapping[str, str] | None = None
+) -> web.StreamResponse:
+    """Answer with one part as the whole body; the headers are added to the usual ones."""
+    named = {**(headers or {}), hdrs.CONTENT_TYPE: _type(part)}
+    return await _send(request, part.chunks, named, part.length)
 
 
 async def send_list(request: web.Request, texts: Iterator[bytes]) -> web.StreamResponse:
@@ -97,6 +107,8 @@ async def _send(
     request: web.Request, pieces: Iterator[bytes], headers: dict[str, str], size: int | None
 ) -> web.StreamResponse:
     workers, transport = request.app[keys.WORKERS], request.transport
+    still = request.get(keys.STILL)
+    pieces = pieces if still is None else _while(pieces, still)
     batch = await workers.run(lambda: _batch(pieces))  # a fault so far is still an error answer
     response = web.StreamResponse(headers={**_HEADERS, **headers})
     response.content_length = size
@@ -159,6 +171,17 @@ def _turn(outlet: Outlet, pieces: Iterator[bytes]) -> bool:
         if not outlet.push() or sent >= _TURN:
             return False
     return True
+
+
+def _while(pieces: Iterator[bytes], still: Callable[[], None]) -> Iterator[bytes]:
+    """Ask before every slice whether the caller may have it."""
+    left = 0
+    for piece in pieces:
+        if left <= 0:
+            still()
+            left = _SLICE
+        left -= len(piece)
+        yield piece
 
 
 def _close(pieces: Iterator[bytes], outlet: Outlet | None) -> None:
