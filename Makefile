@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test check bench bench-quick fuzz fuzz-files lock vectors reference torture soak clean
+.PHONY: help demo viewer test check bench bench-quick fuzz fuzz-files lock vectors reference torture soak clean
 
 help:
 	@echo "make demo          let a study cross between two nodes on this machine"
@@ -13,6 +13,7 @@ help:
 	@echo "make check         only the quick checks: style, types, walls, vectors"
 	@echo "make torture       kill nodes, cut their power, break their lines: KILLS=1000 CUTS=300 SWEEP=1 PASSES=20 NETWORK=50 SEED=... SUMMARY=..."
 	@echo "make soak          let two nodes work for MINUTES=15, and see that nothing grows: SEED=... SUMMARY=soak.json"
+	@echo "make viewer        fetch the full viewer (OHIF) with npm and build it into the package"
 	@echo "make bench         measure undisc beside what else moves images (about 20 minutes)"
 	@echo "make bench-quick   the same with 200 slices, once; also ONLY=fetch,curl,dicomweb SLICES= ROUNDS= JSON="
 	@echo "make fuzz          send bytes from nowhere through every decoder, for SECONDS=60 (JOBS, TARGET, INPUT)"
@@ -46,6 +47,9 @@ $(VENV)/.fuzz: $(VENV)/.dev requirements/fuzz.txt
 demo: $(VENV)/.run
 	@$(BIN)/undisc-node demo $(if $(KEEP),--keep)
 
+viewer:
+	@$(PYTHON) node/viewer/build.py
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -53,7 +57,9 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python protocol/vectors/generate.py --check
 
+# Without npm or a line the viewer is left out, and its tests are skipped.
 test: check $(VENV)/.bench
+	@$(PYTHON) node/viewer/build.py || echo "the tests of the full viewer are skipped"
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.bench
