@@ -15,6 +15,8 @@
 | kept link          | sealed       | HKDF of the node key's seed       | undisc/v1/kept-link    |
 | code key           | 32 bytes     | HKDF of the node key's seed       | undisc/v1/code         |
 | kept authenticator | sealed       | HKDF of the key-encryption key    | undisc/v1/second-key   |
+| patient's link     | sealed       | HKDF of the key-encryption key    | undisc/v1/patient-link |
+| handle of a code   | 32 bytes     | HMAC of the code                  | undisc/v1/patient-code |
 | kit key            | 32 bytes     | Argon2id of the kit's passphrase  | undisc/v1/recovery-kit |
 | fetch key          | X25519       | random; one for each invocation   |                        |
 | backup key         | 32 bytes     | HKDF of the key-encryption key    | undisc/v1/backup       |
@@ -27,6 +29,7 @@ programs sharing a key cannot repeat a nonce.
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +61,8 @@ DOMAIN_LINK: Final = b"undisc/v1/link"
 DOMAIN_KEPT_LINK: Final = b"undisc/v1/kept-link"
 DOMAIN_CODE: Final = b"undisc/v1/code"
 DOMAIN_AUTHENTICATOR: Final = b"undisc/v1/second-key"
+DOMAIN_PATIENT_LINK: Final = b"undisc/v1/patient-link"
+DOMAIN_PATIENT_CODE: Final = b"undisc/v1/patient-code"
 DOMAIN_KIT: Final = b"undisc/v1/recovery-kit"
 DOMAIN_BACKUP: Final = b"undisc/v1/backup"
 
@@ -154,6 +159,52 @@ def kept_authenticator(key_encryption_key: bytes, sealed: bytes, *, name: str) -
     """
     key = derive(key_encryption_key, DOMAIN_AUTHENTICATOR)
     return unseal(key, sealed, domain=DOMAIN_AUTHENTICATOR, bound_to=name.encode())
+
+
+def seal_patient_link(
+    key_encryption_key: bytes, secret: bytes, code: str, *, link: Did, nonce: bytes
+) -> bytes:
+    """Seal a patient's link and the code beside it until it is claimed.
+
+    Until then it may have to be delivered or printed again.
+
+    Args:
+        key_encryption_key: Whoever has a copy of the catalog has no link by that.
+        secret: The link's secret, 32 bytes.
+        code: The code in its one spelling.
+        link: The link's key.
+        nonce: 24 fresh random bytes.
+    """
+    key = derive(key_encryption_key, DOMAIN_PATIENT_LINK)
+    return seal(
+        key,
+        secret + code.encode("ascii"),
+        domain=DOMAIN_PATIENT_LINK,
+        bound_to=link.encode("ascii"),
+        nonce=nonce,
+    )
+
+
+def open_patient_link(key_encryption_key: bytes, sealed: bytes, *, link: Did) -> tuple[bytes, str]:
+    """Open what `seal_patient_link` made; return secret and code.
+
+    Raises:
+        CannotOpen: Another key, or changed bytes.
+    """
+    key = derive(key_encryption_key, DOMAIN_PATIENT_LINK)
+    plain = unseal(key, sealed, domain=DOMAIN_PATIENT_LINK, bound_to=link.encode("ascii"))
+    return plain[:KEY_SIZE], plain[KEY_SIZE:].decode("ascii")
+
+
+def code_handle(key_encryption_key: bytes, code: str) -> bytes:
+    """Return the name under which a code is looked up, 32 bytes: its HMAC-SHA256.
+
+    Args:
+        key_encryption_key: Whoever has a copy of the catalog cannot try codes without it.
+        code: The code in its one spelling.
+    """
+    key = derive(key_encryption_key, DOMAIN_PATIENT_CODE)
+    return hmac.digest(key, code.encode("ascii"), "sha256")
 
 
 def kit_key(passphrase: str, salt: bytes) -> bytes:

@@ -5,6 +5,7 @@ from nacl.public import PrivateKey
 from undisc_protocol import dagcbor, limits
 from undisc_protocol.answer import request_hash
 from undisc_protocol.boxes import box_open, box_seal
+from undisc_protocol.browser import read_browser
 from undisc_protocol.dagcbor import Cid
 from undisc_protocol.did import Did
 from undisc_protocol.errors import class_of_code
@@ -253,6 +254,15 @@ def drive_fetch(vector):
     return {"state": machine.state.name, "effects": named or "nothing"}
 
 
+def read_from_browser(vector):
+    asked = read_browser(
+        _filled(vector, "bytes"),
+        own=NodeId(bytes.fromhex(vector.headers["own"])),
+        now=int(vector.headers["now"]),
+    )
+    return {"link": asked.link, "act": asked.act.value}
+
+
 READERS = {
     "box": read_box,
     "box-seal": seal_box,
@@ -266,6 +276,7 @@ READERS = {
     "memory": read_recalled,
     "unlock": read_unlock_request,
     "unlocked": read_unlock_answer,
+    "browser": read_from_browser,
     "notice": read_told,
     "noticed": read_acknowledged_notice,
     "fetch": drive_fetch,

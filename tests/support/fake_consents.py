@@ -81,6 +81,24 @@ TEXT: dict[str, Any] = {
     "sha256": "ab" * 32,
     "text": "¿Podemos?\n\nSí o no.\n",
 }
+ACCESS: dict[str, Any] = {
+    "pin": True,
+    "attempts": 2,
+    "max_attempts": 5,
+    "locked": False,
+    "link": True,
+    "claimed": None,
+    "keys": [],
+}
+HANDOUT: dict[str, Any] = {
+    "visit": VISIT_ROW["id"],
+    "link": "https://practice.example/l#" + "A" * 43,
+    "code": "K7QF-0M2X-9WTB",
+    "pin": "471100",
+    "expires": "2027-11-24T08:00:00Z",
+    "language": "es",
+    "access": ACCESS,
+}
 DETAIL = {"consent": CONSENT_ROW, "visit": VISIT_ROW, "text": TEXT, "record": "AAAA"}
 
 
@@ -110,6 +128,12 @@ def usual(method: str, parts: Sequence[str], grant: Mapping[str, Any], offer: st
             return shown
         case ["POST", "visits", _, "release"]:
             return {**shown, "released": 1}
+        case ["POST", "visits", _, "link"]:
+            return HANDOUT
+        case ["POST", "visits", _, "pin"]:
+            return {"pin": "471100", "access": ACCESS}
+        case ["POST", "visits", _, "reopen"] | ["GET", "visits", _, "access"]:
+            return {"access": ACCESS}
         case ["GET", "visits", _, "offers"]:
             one = {"peer": "91c4" * 16, "peer_name": "Riverside Radiology", "study": "3f2a" * 8}
             return {"offers": [{**one, "grant": grant["id"], "offer": offer}]}

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 
 from undisc_node.services.archive_model import Delivery, Pacs
+from undisc_node.services.browsing_rows import AccessRow, SessionRow
 from undisc_node.services.code_rows import CodeRow
 from undisc_node.services.consent_rows import (
     Consent,
@@ -40,6 +41,7 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_node.services.notice_rows import NoticeRow
+from undisc_node.services.patient_rows import PatientGrant, PatientKey, PatientShare
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.staff_rows import StaffMember
 from undisc_node.services.study_search import StudyFacts
@@ -90,6 +92,11 @@ class Tables:
     visit_pins: dict[bytes, VisitPin] = field(default_factory=dict)
     visit_channels: dict[tuple[bytes, str], Channel] = field(default_factory=dict)
     consent_signatures: dict[bytes, Signature] = field(default_factory=dict)
+    browser_sessions: dict[bytes, SessionRow] = field(default_factory=dict)
+    accesses: list[AccessRow] = field(default_factory=list)
+    patient_keys: dict[str, PatientKey] = field(default_factory=dict)
+    patient_grants: dict[tuple[str, bytes], PatientGrant] = field(default_factory=dict)
+    patient_shares: dict[bytes, PatientShare] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)
     deliveries: dict[bytes, Delivery] = field(default_factory=dict)

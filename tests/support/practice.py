@@ -28,6 +28,7 @@ from support.memory_reports import MemoryReports
 from support.samples import name as random_name
 from undisc_node.hl7.door import Hl7Door
 from undisc_node.services.auditing import Auditing, Journal, Refusals
+from undisc_node.services.browsing import Browsing
 from undisc_node.services.consenting import Consenting
 from undisc_node.services.contents import Contents
 from undisc_node.services.department import Department
@@ -41,8 +42,11 @@ from undisc_node.services.linking import Linking
 from undisc_node.services.model import Basis, Fetch, Study
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
+from undisc_node.services.opening import Opening
 from undisc_node.services.ordering import Ordering
 from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.patient_links import PatientLinks
+from undisc_node.services.patient_sharing import PatientSharing
 from undisc_node.services.peering import SCOPES, Peering
 from undisc_node.services.ports import Catalog, PeerNetwork, Records, Reply, Source
 from undisc_node.services.queueing import Queueing
@@ -243,6 +247,26 @@ class Practice:
             has_final_report=lambda study: study in self.reported,
             when=self.release_when,
             minutes=30,
+        )
+        kek = random_name(f"key-encryption key of {own.name}", 32)
+        self.patient_links = PatientLinks(
+            **decided, entropy=entropy, own=own, passcodes=passcodes, key_encryption_key=kek
+        )
+        self.browsing = Browsing(**decided, entropy=entropy)
+        self.opening = Opening(
+            **decided,
+            own=own,
+            passcodes=passcodes,
+            browsing=self.browsing,
+            links=self.patient_links,
+            key_encryption_key=kek,
+        )
+        self.patient_sharing = PatientSharing(
+            **decided,
+            entropy=entropy,
+            sharing=self.sharing,
+            passcodes=passcodes,
+            offering=offering,
         )
         self.renaming = Renaming(**decided, queueing=self.queueing, tell=self.noticing.renamed)
         self.heeding = Heeding(

@@ -11,6 +11,7 @@ from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
 from undisc_admin.commands.capabilities import force_option, tell_next, write_offer
+from undisc_admin.commands.visits_link import access, link, pin, reopen
 from undisc_admin.files import new_file
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
@@ -20,7 +21,7 @@ from undisc_admin.values import offer_name
 
 @click.group(cls=Group)
 def visits() -> None:
-    """See which studies belong to a consent, release them, and write their offers.
+    """See which studies belong to a consent, release them, and let the patient in.
 
     VISIT is the beginning of a visit's id (at least 4 hex digits).
     """
@@ -192,3 +193,7 @@ def offers(session: Session, visit: str, into: Path, force: bool) -> None:  # no
             file = places.enter_context(new_file(path, force=force))
             write_offer(file, one, f"grant {short(one.text('grant'))}")
         tell_next(path, clean(name))
+
+
+for _command in (link, pin, reopen, access):
+    visits.add_command(_command)

@@ -140,6 +140,11 @@ class VisitPin:
     attempts: int = 0
     max_attempts: int = PIN_ATTEMPTS
 
+    @property
+    def used_up(self) -> bool:
+        """Whether no PIN opens it any more."""
+        return self.attempts >= self.max_attempts
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:

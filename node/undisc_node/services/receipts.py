@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from undisc_node.services import auditing
+from undisc_node.services.accesses import note_node
 from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.browsing_rows import Access
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
-from undisc_node.services.model import Receipt
-from undisc_node.services.ports import Catalog, Clock, Reply
+from undisc_node.services.model import Receipt, Ticket
+from undisc_node.services.ports import Catalog, Clock, Records, Reply
 from undisc_node.services.replying import reply_to
 from undisc_protocol.answer import request_hash
 from undisc_protocol.errors import NotGranted
@@ -98,4 +100,19 @@ class Receipts:
                     what=auditing.about_study(study) if study else (),
                     detail={"objects": stored.objects, "bytes": stored.size},
                 )
+                self._tell(records, ticket)
         return acknowledge(self._own.key, receipt, request=request_hash(body), at=self._now())
+
+    def _tell(self, records: Records, ticket: Ticket) -> None:
+        """Note what the patient reads about it."""
+        share = records.shares.get(ticket.share) if ticket.share else None
+        given = share or records.grants.get(ticket.grant)
+        if given is not None:
+            note_node(
+                records,
+                Access.STORED,
+                self._clock.now_ms(),
+                link=given.audience,
+                node=ticket.peer,
+                study=ticket.study,
+            )

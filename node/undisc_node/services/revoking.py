@@ -52,11 +52,7 @@ class Revoking:
             share = records.shares.get(share_id)
             if share is None:
                 raise NotFound("no such share")
-            if share.revoked_ms is None:
-                records.shares.revoke(share_id, now_ms)
-                ended = records.tickets.drop(share=share_id, at_ms=now_ms)
-                _note(records, self._journal, "share", share_id, share.study, actor, ended)
-            return records.shares.get(share_id) or share
+            return revoke_share_within(records, self._journal, share, actor, now_ms)
 
 
 def revoke_within(
@@ -68,6 +64,17 @@ def revoke_within(
         ended = records.tickets.drop(grant=grant.id, at_ms=now_ms)
         _note(records, journal, "grant", grant.id, grant.study, actor, ended)
     return records.grants.get(grant.id) or grant
+
+
+def revoke_share_within(
+    records: Records, journal: Journal, share: Share, actor: str, now_ms: int
+) -> Share:
+    """Revoke a share within an open change, and end its transfers; again changes nothing."""
+    if share.revoked_ms is None:
+        records.shares.revoke(share.id, now_ms)
+        ended = records.tickets.drop(share=share.id, at_ms=now_ms)
+        _note(records, journal, "share", share.id, share.study, actor, ended)
+    return records.shares.get(share.id) or share
 
 
 def _note(

@@ -10,7 +10,9 @@ from __future__ import annotations
 from hashlib import sha256
 
 from undisc_node.services import auditing
+from undisc_node.services.accesses import note_node
 from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.browsing_rows import Access
 from undisc_node.services.contents import Contents, Located
 from undisc_node.services.errors import Damaged
 from undisc_node.services.following import recognise
@@ -175,9 +177,8 @@ class Serving:
             grant_known=grant is not None,
             grant_revoked=grant is not None and grant.revoked_ms is not None,
             grant_created=_grant_created(records, claim, grant, share),
-            share_revoked=any(
-                row is not None and row.revoked_ms is not None for row in (share, link)
-            ),
+            share_revoked=_is_from_replaced_key(records, claim, share)
+            or any(row is not None and row.revoked_ms is not None for row in (share, link)),
             study_active=study is not None and study.state is StudyState.ACTIVE,
             unlocked=link is None
             or records.links.unlocked_until(link.did, asker.node_id) > self._clock.now_ms(),
@@ -295,7 +296,23 @@ class Serving:
                 why=claim.invocation.arguments.purpose,
                 detail={"objects": len(ticket.extents)},
             )
+            note_node(
+                records,
+                Access.COPIED,
+                self._clock.now_ms(),
+                link=claim.audience,
+                node=request.sender.node_id,
+                study=claim.study,
+            )
             return records.log.frontier().checkpoint()
+
+
+def _is_from_replaced_key(records: Records, claim: Claim, share: Share | None) -> bool:
+    """Tell whether a share that is not on record was signed by a key that no longer may share."""
+    if share is not None or claim.permission.share is None:
+        return False
+    key = records.patients.key(claim.permission.share.issuer)
+    return key is not None and key.retired_ms is not None
 
 
 def _grant_created(records: Records, claim: Claim, grant: Grant | None, share: Share | None) -> int:

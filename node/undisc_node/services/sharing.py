@@ -84,35 +84,52 @@ class Sharing:
             NotFound: No grant of ours stands under it.
             Refused: Its grant was revoked, or the share itself.
         """
-        share = read_delegation(token)
         with self._catalog.change() as records:
-            grant = self._grant_for(records, share)
-            verify_share(
-                token,
-                grant.token,
-                own=self._own.names,
-                now=self._clock.now_ms() // 1000,
-            )
-            if share.not_before is not None and share.not_before < grant.created_ms // 1000:
-                raise ShareTooEarly("the share is older than the grant it stands on")
-            known = records.shares.get(share.signed_hash)
-            if known is None:
-                known = share_row(share, grant, self._clock.now_ms())
-                records.shares.add(known)
-                note_share(self._journal, records, known, auditing.user(actor))
-            elif known.revoked_ms is not None:
-                raise Refused(
-                    "this share was revoked; a revocation is final",
-                    code="revoked",
-                    hint="the patient must share again",
-                )
+            known, grant = self.register_within(records, token, auditing.user(actor))
             if also is not None:
                 also(records, known)
         return Shared(known, self._offering.make([grant.token, token]))
 
+    def register_within(self, records: Records, token: bytes, who: Actor) -> tuple[Share, Grant]:
+        """Take in a share within an open change; return it with the grant that it stands on.
+
+        Raises:
+            ServiceError: As `register`.
+            RemoteProtocolError: Likewise.
+        """
+        share = read_delegation(token)
+        grant = self._grant_for(records, share)
+        verify_share(
+            token,
+            grant.token,
+            own=self._own.names,
+            now=self._clock.now_ms() // 1000,
+        )
+        if share.not_before is not None and share.not_before < grant.created_ms // 1000:
+            raise ShareTooEarly("the share is older than the grant it stands on")
+        known = records.shares.get(share.signed_hash)
+        if known is None:
+            known = share_row(share, grant, self._clock.now_ms())
+            records.shares.add(known)
+            note_share(self._journal, records, known, who)
+        elif known.revoked_ms is not None:
+            raise Refused(
+                "this share was revoked; a revocation is final",
+                code="revoked",
+                hint="the patient must share again",
+            )
+        return known, grant
+
     @staticmethod
     def _grant_for(records: Records, share: Delegation) -> Grant:
         """Return the newest active grant to the key that signed the share."""
+        key = records.patients.key(share.issuer)
+        if key is not None and key.retired_ms is not None:
+            raise Refused(
+                "another key has taken the place of the one that signed the share",
+                code="key_replaced",
+                hint="share from the browser that opened the link last",
+            )
         found = [
             grant
             for grant in records.grants.list(study=share.policy.study)

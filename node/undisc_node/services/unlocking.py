@@ -11,27 +11,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from undisc_node.services import auditing
+from undisc_node.services.accesses import note_node
 from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.browsing_rows import Access
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.link_rows import LinkRow
-from undisc_node.services.model import PeerState, Share, StudyState
+from undisc_node.services.model import PeerState
 from undisc_node.services.offering import Offering
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records, Reply
 from undisc_node.services.recipients import may_receive
 from undisc_node.services.replying import reply_to
+from undisc_node.services.standing import standing_grant
 from undisc_protocol import limits
 from undisc_protocol.errors import (
     AttemptsUsedUp,
-    Expired,
     Locked,
     NotGranted,
     RemoteProtocolError,
     Replayed,
     Revoked,
-    StudyUnavailable,
-    Suspended,
     UnknownRecipient,
     UsesUsedUp,
     WrongPasscode,
@@ -156,27 +156,13 @@ class Unlocking:
         problems: list[RemoteProtocolError] = []
         for share in shares:
             try:
-                usable.append((self._standing_grant(records, share), share.token))
+                grant = standing_grant(records, share.grant, share, self._now())
+                usable.append((grant.token, share.token))
             except RemoteProtocolError as problem:
                 problems.append(problem)
         if not usable:
             raise problems[0]
         return usable[: limits.MAX_LINK_OFFERS]
-
-    def _standing_grant(self, records: Records, share: Share) -> bytes:
-        grant = records.grants.get(share.grant)
-        if grant is None:
-            raise NotGranted("no grant of this node stands behind the link")
-        if grant.revoked_ms is not None or share.revoked_ms is not None:
-            raise Revoked("the link was revoked")
-        if min(grant.expires, share.expires) <= self._now():
-            raise Expired("the link is over")
-        if any(records.restored.is_suspended(one) for one in (grant.id, share.id)):
-            raise Suspended("the link waits for the holder's confirmation")
-        study = records.studies.get(share.study)
-        if study is None or study.state is not StudyState.ACTIVE:
-            raise StudyUnavailable("the study is not available")
-        return grant.token
 
     def _count_attempt(self, unlock: Unlock) -> None:
         """Count an attempt before it is compared; each message is good for one."""
@@ -196,6 +182,7 @@ class Unlocking:
         with self._catalog.change() as records:
             link = self._link(records, unlock)
             self._note(records, "link.wrong_passcode", unlock, link, {"attempt": link.attempts})
+            self._tell(records, Access.WRONG, unlock)
         left = link.max_attempts - link.attempts
         problem = WrongPasscode("the passcode is not the one of the link")
         tries = "no attempt is left" if left <= 0 else f"attempts left: {left}"
@@ -216,9 +203,15 @@ class Unlocking:
                 records.links.unlock(link.did, unlock.sender.node_id, until_ms)
                 detail = {"use": link.uses + 1, "passcode": int(counted)}
                 self._note(records, "link.unlocked", unlock, link, detail)
+                self._tell(records, Access.OPENED, unlock)
         if not used:
             raise _no_uses()
         return until_ms
+
+    def _tell(self, records: Records, what: Access, unlock: Unlock) -> None:
+        """Note what the patient reads about it."""
+        node = unlock.sender.node_id
+        note_node(records, what, self._clock.now_ms(), link=unlock.link, node=node)
 
     def _note(
         self,

@@ -18,6 +18,7 @@ from typing import Final
 from undisc_node.services.ports import Entropy
 from undisc_node.storage.archives import DeliveryTable, PacsTable
 from undisc_node.storage.ballast import Ballast
+from undisc_node.storage.browsing import BrowsingTable
 from undisc_node.storage.codes import CodeTable
 from undisc_node.storage.consents import ConsentTable
 from undisc_node.storage.database import BUSY_MS, WAL_KEPT, open_reader, open_writer, sizes
@@ -33,6 +34,7 @@ from undisc_node.storage.media import MediaTable
 from undisc_node.storage.migrations import CATALOG
 from undisc_node.storage.notices import NoticeTable
 from undisc_node.storage.orders import OrderTable
+from undisc_node.storage.patients import PatientTable
 from undisc_node.storage.peers import PeerTable
 from undisc_node.storage.queue import QueueTable
 from undisc_node.storage.reports import ReportTable
@@ -81,6 +83,8 @@ class CatalogRecords:
     codes: CodeTable
     desk: DeskTable
     wishes: WishTable
+    browsing: BrowsingTable
+    patients: PatientTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -110,6 +114,8 @@ class CatalogRecords:
             codes=CodeTable(session),
             desk=DeskTable(session),
             wishes=WishTable(session),
+            browsing=BrowsingTable(session),
+            patients=PatientTable(session),
         )
 
 

@@ -41,6 +41,7 @@ from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.department_uses import KeepsOrders, KeepsReports, Queues, TellsNodes
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
+from undisc_node.web.patients_uses import HandsOutLinks
 from undisc_protocol.log import Event
 
 
@@ -377,6 +378,7 @@ class AdminUses:
     consenting: KeepsConsents
     visiting: KeepsVisits
     releasing: Releases
+    patient_links: HandsOutLinks
     staff: KeepsStaff
     archiving: KeepsArchives
     pulling: Pulls

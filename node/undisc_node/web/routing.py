@@ -28,6 +28,7 @@ class Authority(Enum):
     ADMIN_SOCKET = "the system let the caller open the admin socket"
     SESSION = "the browser holds a session that a link opened"
     STAFF = "name and password of one of the practice's own people"
+    BROWSER = "the caller passed the protection of a link in a browser"
     LAN = "the caller reaches the internal listener"
     STAFF_SESSION = "one of the practice's own people is signed in"
     ASKED = "the device was handed over for one decision"

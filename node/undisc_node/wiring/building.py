@@ -65,6 +65,7 @@ from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.node import Node
+from undisc_node.wiring.patients import build_patients
 from undisc_protocol.identity import read_identity
 from undisc_protocol.keys import SignKey, box_key
 
@@ -96,7 +97,9 @@ def own_identity(settings: Settings, keys: homes.HomeKeys) -> OwnIdentity:
 
 
 @contextmanager
-def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
+def build(  # noqa: PLR0915 - a statement for each part
+    settings: Settings, *, trust_clock: bool = False
+) -> Iterator[Node]:
     """Build a node from its home, and take it apart again.
 
     Args:
@@ -257,6 +260,17 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         own=own,
         offering=offering,
     )
+    patients = build_patients(
+        catalog=catalog,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        offering=offering,
+        sharing=links.sharing,
+        passcodes=links.passcodes,
+        key_encryption_key=keys.key_encryption_key,
+    )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     work = WorkerPool({TASK: "undisc_node.dicom.rendering:render"})
     dicomweb, searchable = build_dicomweb(
@@ -318,6 +332,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
         recalling=recalling,
         **department.uses,
         **consents.uses,
+        patient_links=patients.links,
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
@@ -391,6 +406,7 @@ def build(settings: Settings, *, trust_clock: bool = False) -> Iterator[Node]:
                 *watch_duties(settings, receiving.store),
                 *department.duties,
                 *consents.duties,
+                *patients.duties,
                 *archives.duties,
                 searchable,
             ),

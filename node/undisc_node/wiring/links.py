@@ -28,6 +28,7 @@ class Links:
         unlocking: Says what they open.
         fetching: Fetches with links of other nodes.
         any_node: Whether nodes that are no peers may use shares and links.
+        passcodes: Hashes passcodes.
     """
 
     sharing: Sharing
@@ -35,6 +36,7 @@ class Links:
     unlocking: Unlocking
     fetching: LinkFetching
     any_node: bool
+    passcodes: Passcodes
 
 
 def build_links(
@@ -72,4 +74,5 @@ def build_links(
         ),
         fetching=LinkFetching(world=world, fetching=fetching),
         any_node=any_node,
+        passcodes=passcodes,
     )

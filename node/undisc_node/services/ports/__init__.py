@@ -32,6 +32,9 @@ from undisc_node.services.ports.archives import (
 from undisc_node.services.ports.archives import (
     Watch as Watch,
 )
+from undisc_node.services.ports.browsing import (
+    BrowsingRecords as BrowsingRecords,
+)
 from undisc_node.services.ports.consents import (
     ConsentRecords as ConsentRecords,
 )
@@ -109,6 +112,9 @@ from undisc_node.services.ports.packs import (
 )
 from undisc_node.services.ports.packs import (
     Stored as Stored,
+)
+from undisc_node.services.ports.patients import (
+    PatientRecords as PatientRecords,
 )
 from undisc_node.services.ports.people import (
     PeopleRecords as PeopleRecords,

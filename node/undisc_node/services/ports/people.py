@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from undisc_node.services.ports.browsing import BrowsingRecords
 from undisc_node.services.ports.desk import DeskRecords, WishRecords
+from undisc_node.services.ports.patients import PatientRecords
 
 
 class PeopleRecords(Protocol):
@@ -17,3 +19,11 @@ class PeopleRecords(Protocol):
     @property
     def wishes(self) -> WishRecords:
         """What patients wished about their visits."""
+
+    @property
+    def browsing(self) -> BrowsingRecords:
+        """Browser sessions and accesses."""
+
+    @property
+    def patients(self) -> PatientRecords:
+        """Keys and shares of patients."""

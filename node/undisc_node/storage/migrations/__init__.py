@@ -17,6 +17,7 @@ from undisc_node.storage.migrations import (
     m0016_consents,
     m0017_links,
     m0018_desk,
+    m0019_patients,
     m0021_one_time_codes,
 )
 from undisc_node.storage.migrations.steps import CATALOG
@@ -32,6 +33,7 @@ STEPS = (
     m0016_consents,
     m0017_links,
     m0018_desk,
+    m0019_patients,
     m0021_one_time_codes,
 )
 """The files whose steps make the catalog, in their order."""

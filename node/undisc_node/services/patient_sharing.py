@@ -1,0 +1,404 @@
+"""What a patient does with a visit: share, look who came, take back; from any session with the PIN.
+
+Shares are signed by the patient's browser. To revoke takes no key: whoever lost the phone and has
+the letter and the PIN can end everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from undisc_node.services import auditing
+from undisc_node.services.auditing import Journal
+from undisc_node.services.browsing import reader
+from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession, Kind
+from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
+from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, LinkRow
+from undisc_node.services.model import Grant, Peer, PeerState, Share, Study, StudyState
+from undisc_node.services.offering import Offering
+from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.patient_rows import PatientKey, PatientShare
+from undisc_node.services.ports import Catalog, Clock, Entropy, Records
+from undisc_node.services.revoking import revoke_share_within, revoke_within
+from undisc_node.services.sharing import Sharing
+from undisc_protocol.capability.delegation import read_delegation
+from undisc_protocol.did import Did
+from undisc_protocol.errors import NotGranted
+
+MAX_PARTS: Final = 32  # studies that are shared with one click; as many as a link offers
+MAX_SHARES: Final = 200  # of one visit, ended ones included
+MAX_LABEL: Final = 64  # characters of what a patient calls a recipient
+_ACTOR: Final = "patient"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a share is protected.
+
+    Attributes:
+        label: What the patient calls the recipient.
+        passcode: As typed, or empty for none.
+        uses: How often its link may be opened, or None for any number.
+        contact: Where one-time codes go; empty for none.
+    """
+
+    label: str
+    passcode: str = field(default="", repr=False)
+    uses: int | None = None
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was given to one recipient, as the patient sees it.
+
+    Attributes:
+        shared: The row.
+        link: Its link, or None when it went straight to a practice.
+        peer: That practice, or None.
+        parts: The shares.
+        state: `active`, `revoked`, `expired`, `used_up` or `locked`.
+    """
+
+    shared: PatientShare
+    link: LinkRow | None
+    peer: Peer | None
+    parts: Sequence[Share]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A practice that got something directly, because the consent names it.
+
+    Attributes:
+        name: The practice.
+        node: Its node id.
+        grants: What it got.
+    """
+
+    name: str
+    node: bytes
+    grants: Sequence[Grant]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that the patient's page shows.
+
+    Attributes:
+        key: The key that opened the session.
+        studies: The visit's studies that are here and released, each with the grant to the key
+            that signs now, or None where there is none.
+        signer: The key that may share now, or None.
+        shares: What was shared, newest first.
+        named: Practices that the consent names.
+        practices: Practices with which may be shared directly.
+        until: End of the consent, seconds.
+        language: In which the patient was asked.
+        patient: The patient's name, as the consent says it.
+    """
+
+    key: PatientKey
+    studies: Sequence[tuple[Study, Grant | None]]
+    signer: Did | None
+    shares: Sequence[Shown]
+    named: Sequence[Named]
+    practices: Sequence[Peer]
+    until: int
+    language: str
+    patient: str
+
+
+class PatientSharing:
+    """Shares and revokes for patients.
+
+    Args:
+        catalog: Rows.
+        journal: The log.
+        clock: Time.
+        entropy: Ids.
+        sharing: Takes signed shares in.
+        passcodes: Hashes passcodes.
+        offering: Makes offers for practices.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        journal: Journal,
+        clock: Clock,
+        entropy: Entropy,
+        sharing: Sharing,
+        passcodes: Passcodes,
+        offering: Offering,
+    ) -> None:
+        self._catalog = catalog
+        self._journal = journal
+        self._clock = clock
+        self._entropy = entropy
+        self._sharing = sharing
+        self._passcodes = passcodes
+        self._offering = offering
+
+    # --- Looking ----------------------------------------------------------------------------------
+
+    def overview(self, session: BrowserSession) -> Overview:
+        """Return what the patient's page shows."""
+        visit_id = _visit_of(session)
+        with self._catalog.look() as records:
+            key = records.patients.key(session.link)
+            visit = records.visits.get(visit_id)
+            consent = records.consents.get(visit.consent) if visit else None
+            if key is None or visit is None or consent is None:
+                raise NotGranted("there is no such link here")
+            signer = key.did if key.retired_ms is None else None
+            grants = {
+                made.study: records.grants.get(made.grant)
+                for made in records.patients.grants(key.did)
+            }
+            studies = [
+                (study, grants.get(study.id) if signer else None)
+                for row in records.visits.studies(visit_id)
+                if row.belongs
+                and row.released_ms is not None
+                and (study := records.studies.get(row.study)) is not None
+                and study.state is StudyState.ACTIVE
+            ]
+            peers = {peer.id: peer for peer in records.peers.list()}
+            return Overview(
+                key=key,
+                studies=studies,
+                signer=signer,
+                shares=[
+                    self._shown(records, one, peers) for one in records.patients.shares(visit_id)
+                ],
+                named=_named(records, visit_id, peers),
+                practices=[one for one in peers.values() if one.state is PeerState.TRUSTED],
+                until=consent.statement.ends or 0,
+                language=consent.statement.language,
+                patient=visit.patient.name,
+            )
+
+    def _shown(self, records: Records, shared: PatientShare, peers: Mapping[bytes, Peer]) -> Shown:
+        parts = [row for part in shared.parts if (row := records.shares.get(part)) is not None]
+        link = records.links.get(shared.audience)
+        peer = next((one for one in peers.values() if one.did == shared.audience), None)
+        grants = [records.grants.get(one.grant) for one in parts]
+        now = self._clock.now_ms() // 1000
+        alive = [
+            min(one.expires, grant.expires)
+            for one, grant in zip(parts, grants, strict=True)
+            if one.revoked_ms is None and grant is not None and grant.revoked_ms is None
+        ]
+        if not alive or (link is not None and link.revoked_ms is not None):
+            state = "revoked"
+        elif max(alive) <= now:
+            state = "expired"
+        elif link is not None and link.uses_used_up:
+            state = "used_up"
+        else:
+            state = "locked" if link is not None and link.attempts_used_up else "active"
+        return Shown(shared, link, peer, parts, state)
+
+    def accesses(self, session: BrowserSession) -> Sequence[AccessRow]:
+        """List who did what with anything of the visit, newest first."""
+        visit_id = _visit_of(session)
+        with self._catalog.look() as records:
+            keys = [key.did for key in records.patients.keys(visit_id)]
+            shares = [one.audience for one in records.patients.shares(visit_id)]
+            studies = [row.study for row in records.visits.studies(visit_id) if row.belongs]
+            found = {
+                id_of(row): row
+                for row in (
+                    *records.browsing.accesses([*keys, *shares]),
+                    *records.browsing.accesses_of(studies),
+                )
+            }
+        return sorted(found.values(), key=lambda row: row.at_ms, reverse=True)
+
+    # --- Sharing ----------------------------------------------------------------------------------
+
+    def share(
+        self, session: BrowserSession, tokens: Sequence[bytes], wanted: Wanted
+    ) -> tuple[PatientShare, Sequence[bytes]]:
+        """Take in what a patient's browser has signed for one recipient, in one change.
+
+        Args:
+            session: The patient's.
+            tokens: One signed share for each study, all to the same recipient.
+            wanted: Name and protection.
+
+        Returns:
+            What was shared, and for a practice the offers to hand to its node.
+
+        Raises:
+            Refused: `no_key`: the page was opened without a key that may share.
+            Invalid: The protection cannot be used, or the shares do not belong together.
+            Conflict: The link is not new, or there are too many shares.
+            ServiceError: As `Sharing.register`.
+            RemoteProtocolError: Likewise.
+        """
+        visit_id = _visit_of(session)
+        read = [read_delegation(token) for token in tokens]
+        audiences = {one.audience for one in read}
+        if not 1 <= len(read) <= MAX_PARTS or len(audiences) != 1:
+            raise Invalid("one or more studies are shared with one recipient")
+        if len({one.policy.study for one in read}) != len(read):
+            raise Invalid("each study is shared once")
+        if not 1 <= len(wanted.label) <= MAX_LABEL:
+            raise Invalid("say whom it is for", hint=f"up to {MAX_LABEL} characters")
+        (audience,) = audiences
+        kept = self._passcodes.keep(wanted.passcode) if wanted.passcode else None
+        link = LinkRow(
+            did=audience,
+            passcode=kept,
+            max_uses=wanted.uses,
+            uses=0,
+            max_attempts=DEFAULT_ATTEMPTS,
+            attempts=0,
+            created_ms=self._clock.now_ms(),
+        )
+        who = reader(session.row)
+        with self._catalog.change() as records:
+            self._check_signer(records, visit_id, {one.issuer for one in read})
+            if len(records.patients.shares(visit_id)) >= MAX_SHARES:
+                raise Conflict("too many shares were made of this visit", code="too_many")
+            peer = records.peers.find_did(audience)
+            if peer is None:
+                self._check_new(records, audience)
+            elif peer.state is not PeerState.TRUSTED:
+                raise Conflict(
+                    "the practice is not connected at the moment", code="peer_not_trusted"
+                )
+            made = [self._sharing.register_within(records, token, who) for token in tokens]
+            if peer is None:
+                records.links.add(link)
+                self._note_link(records, link, session, [share for share, _ in made])
+            shared = PatientShare(
+                id=self._entropy.random(16),
+                visit=visit_id,
+                audience=audience,
+                label=wanted.label,
+                contact=wanted.contact,
+                parts=tuple(share.id for share, _ in made),
+                created_ms=self._clock.now_ms(),
+            )
+            records.patients.add_share(shared)
+        offers = (
+            [self._offering.make([grant.token, share.token]) for share, grant in made]
+            if peer
+            else []
+        )
+        return shared, offers
+
+    @staticmethod
+    def _check_signer(records: Records, visit_id: bytes, issuers: set[Did]) -> None:
+        for issuer in issuers:
+            key = records.patients.key(issuer)
+            if key is None or key.visit != visit_id or key.retired_ms is not None:
+                raise Refused(
+                    "another browser has taken the place of this one",
+                    code="key_replaced",
+                    hint="share from the browser that opened the link last",
+                )
+
+    @staticmethod
+    def _check_new(records: Records, audience: Did) -> None:
+        known = records.links.get(audience) or records.patients.key(audience)
+        if known is not None or records.patients.shares_to(audience):
+            raise Conflict("the share is not to a new link", code="link_known")
+
+    def _note_link(
+        self,
+        records: Records,
+        link: LinkRow,
+        session: BrowserSession,
+        shares: Sequence[Share],
+    ) -> None:
+        self._journal.note(
+            records,
+            "link.made",
+            who=reader(session.row),
+            what=[
+                auditing.about_security("link", link.id),
+                *(auditing.about_security("share", share.id) for share in shares),
+            ],
+            detail={
+                "passcode": int(link.passcode is not None),
+                "uses": link.max_uses or 0,
+                "attempts": link.max_attempts,
+            },
+        )
+
+    # --- Taking back ------------------------------------------------------------------------------
+
+    def revoke(self, session: BrowserSession, share_id: bytes) -> PatientShare:
+        """End what was given to one recipient, at once and for good; again changes nothing.
+
+        Raises:
+            NotFound: The visit has no such share.
+        """
+        visit_id = _visit_of(session)
+        with self._catalog.change(vital=True) as records:
+            shared = records.patients.share(share_id)
+            if shared is None or shared.visit != visit_id:
+                raise NotFound("there is no such share")
+            self._end(records, shared)
+        return shared
+
+    def revoke_all(self, session: BrowserSession) -> int:
+        """End everything that was given to anybody of this visit; return to how many recipients.
+
+        What the patient sees stays: the page must be able to say who had what.
+        """
+        visit_id, now_ms = _visit_of(session), self._clock.now_ms()
+        ended = 0
+        with self._catalog.change(vital=True) as records:
+            for shared in records.patients.shares(visit_id):
+                ended += self._end(records, shared)
+            for made in records.visits.grants(visit_id):
+                grant = records.grants.get(made.grant)
+                if grant is not None and grant.revoked_ms is None:
+                    revoke_within(records, self._journal, grant, _ACTOR, now_ms)
+                    ended += 1
+        return ended
+
+    def _end(self, records: Records, shared: PatientShare) -> int:
+        now_ms, alive = self._clock.now_ms(), 0
+        link = records.links.get(shared.audience)
+        if link is not None and link.revoked_ms is None:
+            records.links.revoke(link.did, now_ms)
+            records.browsing.close_of_link(link.did, now_ms)
+        for part in shared.parts:
+            share = records.shares.get(part)
+            if share is not None and share.revoked_ms is None:
+                revoke_share_within(records, self._journal, share, _ACTOR, now_ms)
+                alive = 1
+        return alive
+
+
+def id_of(row: AccessRow) -> tuple[int, Access, Did, bytes | None, bytes | None]:
+    """Return what tells one access from another."""
+    return row.at_ms, row.kind, row.link, row.study, row.session
+
+
+def _visit_of(session: BrowserSession) -> bytes:
+    if session.kind is not Kind.PATIENT or session.row.visit is None:
+        raise Refused("only the patient can do this", code="not_the_patient")
+    return session.row.visit
+
+
+def _named(records: Records, visit_id: bytes, peers: Mapping[bytes, Peer]) -> Sequence[Named]:
+    found: dict[bytes, list[Grant]] = {}
+    for made in records.visits.grants(visit_id):
+        grant = records.grants.get(made.grant)
+        if grant is not None:
+            found.setdefault(made.node, []).append(grant)
+    return [
+        Named(peers[node].name if node in peers else node.hex()[:8], node, grants)
+        for node, grants in found.items()
+    ]

@@ -1,0 +1,29 @@
+"""A patient's link at the counter: shown with its code, a drawn PIN once, and what to do then."""
+
+from __future__ import annotations
+
+from support import fake_consents as rows
+
+
+def test_the_link_is_the_only_answer_and_the_rest_goes_beside_it(undisc):
+    shown = undisc("visits", "link", "51de", "--no-qr")
+    assert shown.stdout == rows.HANDOUT["link"] + "\n"
+    assert "K7QF-0M2X-9WTB" in shown.stderr
+    assert "PIN: 471100 - it is shown only this once" in shown.stderr
+    assert "on another way than the link" in shown.stderr
+
+
+def test_a_new_link_is_asked_for_twice(undisc, node):
+    undisc("visits", "link", "51de", "--new", "--yes", "--no-qr")
+    assert node.asked[-1].json["new"]
+
+
+def test_a_pin_from_a_file_is_not_repeated(undisc, tmp_path):
+    (tmp_path / "pin").write_text("4711 blue\n")
+    shown = undisc("visits", "pin", "51de", "--pin-file", str(tmp_path / "pin"))
+    assert "4711 blue" not in shown.stdout + shown.stderr
+
+
+def test_how_a_patient_gets_in(undisc):
+    shown = undisc("visits", "access", "51de")
+    assert shown.stdout == "link: made, not claimed yet\nPIN: set, 2 of 5 wrong\n"

@@ -1,0 +1,558 @@
+"""The link of a patient: made at release, opened with a PIN, claimed once, shared, taken back."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from support.browser import Browser
+from support.memory_reader import instance
+from support.practice import DAY, befriend
+from undisc_node.services.browsing_rows import Access, Kind
+from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, ServiceError
+from undisc_node.services.model import FetchState
+from undisc_node.services.patient_sharing import Wanted
+from undisc_protocol.capability.delegation import COMMAND_VIEW
+from undisc_protocol.errors import (
+    AttemptsUsedUp,
+    Expired,
+    Locked,
+    NotGranted,
+    RemoteProtocolError,
+    Replayed,
+    Revoked,
+    StudyUnavailable,
+    UsesUsedUp,
+    WrongAudience,
+    WrongPasscode,
+)
+from undisc_protocol.keys import link_key
+from undisc_protocol.link import write_link
+from unit.services.test_consenting import record
+
+PIN = "4711 blue"
+HOUR = 3_600
+SECRET = b"secret of the doctor's link, 32b"
+OTHER_SECRET = b"secret of another link, 32 bytes"
+
+
+@pytest.fixture
+def visited(alone, clock):
+    """A practice with a released visit of one study."""
+    consent, visit = record(alone)
+    alone.store(instance(1, accession="A-7"))
+    alone.settling.settle(alone.study().id, "")
+    clock.advance(30 * 60)
+    alone.releasing.release_due()
+    alone.patient_links.set_pin(visit.id, PIN, "anna")
+    alone.patient_links.make_due()
+    return alone, visit, consent
+
+
+@pytest.fixture
+def patient(visited):
+    """The patient's browser with the link from the letter, the PIN passed."""
+    practice, visit, _ = visited
+    browser = Browser.at(practice, practice.patient_links.handout(visit.id).link)
+    browser.open(PIN)
+    return browser
+
+
+def shared(patient, wanted=None, secret=SECRET, **changes):
+    """Let the patient make a link for a doctor; return what was shared and the doctor's browser."""
+    practice = patient.practice
+    made, _ = practice.patient_sharing.share(
+        patient.session(),
+        patient.tokens(link_key(secret).did, **changes),
+        wanted or Wanted("Dr. Ann", passcode="blue horse"),
+    )
+    return made, Browser.at(practice, write_link(practice.url, secret))
+
+
+def grants_to(practice, did):
+    return [one for one in practice.granting.list(None) if one.audience == did]
+
+
+# --- Made -----------------------------------------------------------------------------------------
+
+
+def test_a_released_visit_gets_one_link_and_a_grant_on_its_study(visited):
+    practice, visit, consent = visited
+    (key,) = practice.patient_links.access(visit.id).keys
+    (grant,) = grants_to(practice, key.did)
+    assert (grant.command, grant.expires) == ("/img", consent.statement.ends)
+    assert practice.patient_links.make_due() == 0, "once"
+    handout = practice.patient_links.handout(visit.id)
+    assert handout.link.startswith("https://alone.example/l#")
+    assert practice.patient_links.handout(visit.id) == handout, "can be printed again"
+    assert handout.link.split("#")[1] not in str(practice.events())
+
+
+def test_before_the_release_there_is_no_link(alone):
+    _, visit = record(alone)
+    assert alone.patient_links.make_due() == 0
+    with pytest.raises(NotFound) as caught:
+        alone.patient_links.handout(visit.id)
+    assert caught.value.reason == "no_link"
+
+
+def test_a_study_that_joins_later_joins_the_link(visited, clock, patient):
+    practice, *_ = visited
+    practice.store(instance(1, study_uid="1.2.3.99", accession="A-7"))
+    practice.settling.settle(practice.study("1.2.3.99").id, "")
+    assert len(patient.session().studies) == 1
+    clock.advance(30 * 60)
+    practice.releasing.release_due()
+    assert practice.patient_links.make_due() == 1
+    assert len(patient.session().studies) == 2
+
+
+def test_a_secret_is_worth_nothing_without_the_key_encryption_key(visited):
+    practice, visit, _ = visited
+    (key,) = practice.patient_links.access(visit.id).keys
+    secret = practice.patient_links.handout(visit.id).link.split("#")[1]
+    assert secret.encode() not in key.sealed
+    practice.patient_links._kek = b"k" * 32
+    with pytest.raises(RemoteProtocolError):
+        practice.patient_links.handout(visit.id)
+
+
+# --- Opened ---------------------------------------------------------------------------------------
+
+
+def test_to_look_spends_nothing_and_tells_nothing_of_the_patient(visited):
+    """A mail scanner that runs scripts looks as often as it likes."""
+    practice, visit, _ = visited
+    browser = Browser.at(practice, practice.patient_links.handout(visit.id).link)
+    before = practice.kinds()
+    for _ in range(20):
+        looked = browser.look()
+    assert (looked.kind, looked.problem, looked.attempts) == (Kind.PATIENT, "", 5)
+    assert "Doe" not in str(looked)
+    assert practice.kinds() == before
+    with practice.catalog.look() as records:
+        assert records.patients.key(browser.key.did).retired_ms is None
+
+
+def test_link_and_pin_open_the_visit(visited, patient):
+    practice, *_ = visited
+    session = patient.session()
+    assert (session.kind, session.studies) == (Kind.PATIENT, {practice.study().id})
+    assert session.may_copy(practice.study().id)
+    assert practice.kinds()[-1] == "patient_link.opened"
+
+
+def test_the_code_and_the_pin_open_it_as_well(visited):
+    practice, visit, _ = visited
+    code = practice.patient_links.handout(visit.id).code
+    assert practice.opening.look_code(code.lower()).problem == ""
+    cookie, _row = practice.opening.open_code(code.replace("-", " "), PIN)
+    assert practice.browsing.session_of(cookie).studies == {practice.study().id}
+    with pytest.raises(WrongPasscode):
+        practice.opening.open_code(code, "wrong")
+
+
+def test_a_code_that_was_never_made_opens_nothing(visited):
+    practice, *_ = visited
+    with pytest.raises(NotGranted):
+        practice.opening.open_code("0000-0000-0000", PIN)
+
+
+def test_wrong_pins_lock_a_visit_until_the_desk_reopens_it(visited):
+    practice, visit, _ = visited
+    browser = Browser.at(practice, practice.patient_links.handout(visit.id).link)
+    for left in (4, 3, 2, 1):
+        with pytest.raises(WrongPasscode) as caught:
+            browser.open("wrong")
+        assert f"attempts left: {left}" in caught.value.hint
+    with pytest.raises(WrongPasscode):
+        browser.open("wrong")
+    for _ in range(2):
+        with pytest.raises(AttemptsUsedUp):
+            browser.open(PIN)
+    assert browser.look().problem == "attempts_used_up"
+    assert practice.kinds().count("patient_link.wrong_pin") == 5
+    practice.patient_links.reopen(visit.id, "anna")
+    assert browser.open(PIN).studies
+    with pytest.raises(WrongPasscode) as caught:
+        browser.open("wrong")
+    assert "attempts left: 4" in caught.value.hint, "a right one costs nothing"
+
+
+def test_500_parallel_wrong_pins_count_exactly_5_and_the_right_one_is_refused(visited):
+    """Attack: all at once, so that each is compared before another is counted."""
+    practice, visit, _ = visited
+    link = practice.patient_links.handout(visit.id).link
+
+    def guess(number):
+        try:
+            Browser.at(practice, link).open(f"guess {number}")
+        except RemoteProtocolError as problem:
+            return problem.code
+        return "opened"
+
+    with ThreadPoolExecutor(32) as pool:
+        codes = list(pool.map(guess, range(500)))
+    assert codes.count("wrong_passcode") == 5
+    assert codes.count("attempts_used_up") == 495
+    assert practice.patient_links.access(visit.id).pin.attempts == 5
+    with pytest.raises(AttemptsUsedUp):
+        Browser.at(practice, link).open(PIN)
+
+
+def test_without_a_pin_nobody_gets_in(visited):
+    practice, visit, _ = visited
+    browser = Browser.at(practice, practice.patient_links.handout(visit.id).link)
+    with pytest.raises(Locked):
+        browser.open(None)
+    assert practice.patient_links.access(visit.id).pin.attempts == 0
+
+
+def test_a_request_is_good_for_once_and_for_one_node(visited, found):
+    practice, visit, _ = visited
+    browser = Browser.at(practice, practice.patient_links.handout(visit.id).link)
+    from undisc_protocol.browser import Act  # noqa: PLC0415
+
+    raw = browser.signed(Act.OPEN, passcode=PIN, code=None, name="")
+    practice.opening.open(raw)
+    with pytest.raises(Replayed):
+        practice.opening.open(raw)
+    with pytest.raises(WrongAudience):
+        found("elsewhere").opening.open(raw)
+    with pytest.raises(RemoteProtocolError):
+        practice.opening.look(raw)
+
+
+def test_a_session_ends_after_an_hour(patient, clock):
+    clock.advance(HOUR - 1)
+    assert patient.session().studies
+    clock.advance(1)
+    with pytest.raises(Refused) as caught:
+        patient.session()
+    assert caught.value.reason == "session_over"
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "A" * 43, "A" * 42 + "B", "é" * 43, "A" * 44])
+def test_a_cookie_that_nobody_got_is_no_session(visited, cookie):
+    practice, *_ = visited
+    with pytest.raises(Refused):
+        practice.browsing.session_of(cookie)
+
+
+def test_a_session_that_was_closed_is_over(patient):
+    patient.practice.browsing.end(patient.cookie)
+    with pytest.raises(Refused):
+        patient.session()
+
+
+def test_a_held_study_is_not_seen_any_more(patient):
+    practice = patient.practice
+    practice.studies.hold(practice.study().id, "mixed up", "anna")
+    assert patient.session().studies == frozenset()
+
+
+def test_a_withdrawn_consent_closes_the_images_and_leaves_the_list(visited, patient):
+    practice, _visit, consent = visited
+    practice.consenting.withdraw(consent.id, "", "anna")
+    assert patient.session().studies == frozenset()
+    assert patient.overview().shares == []
+
+
+# --- Claimed --------------------------------------------------------------------------------------
+
+
+def test_a_claim_puts_the_browsers_key_in_the_links_place(visited, patient):
+    practice, visit, _ = visited
+    claimed = patient.claim(PIN)
+    assert claimed.session().studies == {practice.study().id}
+    with practice.catalog.look() as records:
+        old, new = records.patients.keys(visit.id)
+    assert (old.sealed, old.retired_ms is None, new.did) == (None, False, claimed.key.did)
+    (grant,) = grants_to(practice, old.did)
+    assert grant.revoked_ms is not None
+    with pytest.raises(Conflict) as caught:
+        practice.patient_links.handout(visit.id)
+    assert caught.value.reason == "link_claimed"
+    with pytest.raises(Refused):
+        patient.session()
+    assert patient.look().problem == "claimed"
+
+
+def test_of_claims_at_once_one_wins(visited):
+    """Attack: ten browsers with the same link and PIN."""
+    practice, visit, _ = visited
+    link = practice.patient_links.handout(visit.id).link
+
+    def claim(number):
+        try:
+            Browser.at(practice, link).claim(PIN, f"browser {number}")
+        except (ServiceError, RemoteProtocolError) as problem:
+            return getattr(problem, "reason", "") or problem.code
+        return "claimed"
+
+    with ThreadPoolExecutor(10) as pool:
+        results = list(pool.map(claim, range(10)))
+    assert results.count("claimed") == 1
+    with practice.catalog.look() as records:
+        assert len(records.patients.keys(visit.id)) == 2
+
+
+def test_a_claim_needs_the_pin(visited, patient):
+    with pytest.raises(WrongPasscode):
+        patient.claim("wrong")
+    assert patient.session().studies
+
+
+def test_the_code_claims_as_well(visited):
+    practice, visit, _ = visited
+    code = practice.patient_links.handout(visit.id).code
+    did = link_key(b"n" * 32).did
+    cookie, _ = practice.opening.claim_code(code, PIN, did, software=True)
+    assert practice.browsing.session_of(cookie).studies
+    with pytest.raises(Conflict):
+        practice.opening.claim_code(code, PIN, link_key(b"m" * 32).did, software=False)
+
+
+def test_a_lost_phone_never_blocks_revocation(visited, patient):
+    """The letter and the PIN still list and end what the lost phone has shared."""
+    practice, *_ = visited
+    claimed = patient.claim(PIN)
+    made, doctor = shared(claimed)
+    assert doctor.open("blue horse").studies
+    letter = Browser(practice, patient.key)
+    session = letter.open(PIN)
+    assert session.studies == frozenset(), "it shows no images any more"
+    assert [one.shared.id for one in letter.overview().shares] == [made.id]
+    practice.patient_sharing.revoke(session, made.id)
+    with pytest.raises(RemoteProtocolError):
+        doctor.session()
+
+
+def test_the_desk_makes_a_new_link_and_shares_stay_alive(visited, patient):
+    """A lost phone: the new link is claimed, the old key is worth nothing, the doctor reads on."""
+    practice, visit, _ = visited
+    lost = patient.claim(PIN)
+    _, doctor = shared(lost)
+    doctor.open("blue horse")
+    again = Browser.at(practice, practice.patient_links.reissue(visit.id, "anna").link)
+    assert lost.session().studies, "until somebody claims"
+    found = again.claim(PIN, "another phone")
+    assert found.session().studies == {practice.study().id}
+    assert doctor.session().studies == {practice.study().id}
+    with pytest.raises(Refused):
+        lost.session()
+    tokens = found.tokens(link_key(OTHER_SECRET).did)
+    practice.patient_sharing.share(found.session(), tokens, Wanted("Dr. Ben"))
+    lost.open(PIN)
+    with pytest.raises(Refused) as caught:
+        practice.patient_sharing.share(
+            found.session(),
+            [replaced_token(lost, practice)],
+            Wanted("a thief"),
+        )
+    assert caught.value.reason == "key_replaced"
+
+
+def replaced_token(lost, practice):
+    from support.practice import sign_share  # noqa: PLC0415
+
+    now = practice.clock.now_ms() // 1000
+    return sign_share(
+        lost.key,
+        audience=link_key(b"third link, thirty-two bytes ...").did,
+        subject=practice.own.key.did,
+        study=practice.study().id,
+        command="/img/read",
+        nonce=bytes(12),
+        not_before=now,
+        expires=now + DAY,
+    )
+
+
+def test_an_unclaimed_link_that_is_replaced_is_ended(visited, patient):
+    """It went to a wrong address: whoever has it is locked out at once."""
+    practice, visit, _ = visited
+    _, doctor = shared(patient)
+    practice.patient_links.reissue(visit.id, "anna")
+    with pytest.raises(Revoked):
+        patient.session()
+    with pytest.raises(Revoked):
+        Browser(practice, patient.key).open(PIN)
+    assert patient.look().problem == "revoked"
+    with pytest.raises(RemoteProtocolError):
+        doctor.open("blue horse")
+
+
+# --- Shared ---------------------------------------------------------------------------------------
+
+
+def test_a_share_opens_with_its_passcode(patient):
+    made, doctor = shared(patient)
+    looked = doctor.look()
+    assert (looked.kind, looked.passcode, looked.problem) == (Kind.SHARE, True, "")
+    with pytest.raises(WrongPasscode):
+        doctor.open("wrong horse")
+    session = doctor.open("blue horse", name="Dr. Ann Smith")
+    assert session.studies == patient.session().studies
+    (one,) = patient.overview().shares
+    assert (one.state, one.link.uses, one.shared.id) == ("active", 1, made.id)
+
+
+def test_a_cookie_is_useless_after_the_share_was_revoked(patient):
+    made, doctor = shared(patient)
+    session = doctor.open("blue horse")
+    patient.practice.patient_sharing.revoke(patient.session(), made.id)
+    assert not patient.practice.browsing.stands(session)
+    with pytest.raises((RemoteProtocolError, Refused)):
+        doctor.session()
+    with pytest.raises(Revoked):
+        doctor.open("blue horse")
+    assert doctor.look().problem == "revoked"
+    (one,) = patient.overview().shares
+    assert one.state == "revoked"
+
+
+def test_everything_is_taken_back_at_once(patient):
+    _made, doctor = shared(patient)
+    _, other = shared(patient, Wanted("Dr. Ben"), OTHER_SECRET)
+    other.open()
+    assert patient.practice.patient_sharing.revoke_all(patient.session()) == 2
+    for browser in (doctor, other):
+        with pytest.raises((RemoteProtocolError, Refused)):
+            browser.open("blue horse")
+    assert patient.session().studies, "the patient's own stays"
+    assert patient.practice.patient_sharing.revoke_all(patient.session()) == 0
+
+
+def test_a_share_of_one_series_and_for_viewing_says_so(patient):
+    series = (b"a" * 16, b"b" * 16)
+    _, doctor = shared(patient, Wanted("Dr. Ben"), command=COMMAND_VIEW, series=series)
+    session = doctor.open()
+    study = patient.practice.study().id
+    assert session.series == {study: frozenset(series)}
+    assert not session.may_copy(study)
+
+
+def test_a_share_for_one_use_opens_once(patient):
+    _, doctor = shared(patient, Wanted("Dr. Ben", uses=1))
+    assert doctor.open().row.use == 1
+    with pytest.raises(UsesUsedUp):
+        doctor.open()
+    assert doctor.look().problem == "uses_used_up"
+    assert doctor.session().studies, "what was opened goes on"
+
+
+def test_a_share_ends_by_itself(patient, clock):
+    _, doctor = shared(patient, expires=clock.now_ms() // 1000 + 60)
+    doctor.open("blue horse")
+    clock.advance(61)
+    with pytest.raises(Expired):
+        doctor.session()
+    assert doctor.look().problem == "expired"
+
+
+def test_a_share_of_a_held_study_says_so(patient):
+    _, doctor = shared(patient)
+    doctor.open("blue horse")
+    patient.practice.studies.hold(patient.practice.study().id, "mixed up", "anna")
+    with pytest.raises(StudyUnavailable):
+        doctor.session()
+
+
+def test_the_patient_tries_a_share_as_the_doctor_would(patient):
+    """The real way, the passcode included; it spends no use, and the page says when it was."""
+    _made, doctor = shared(patient, Wanted("Dr. Ben", passcode="blue horse", uses=1))
+    with pytest.raises(WrongPasscode):
+        doctor.open("wrong", tester=patient)
+    assert doctor.open("blue horse", tester=patient).row.test
+    (one,) = patient.overview().shares
+    assert (one.link.uses, one.shared.tested_ms) == (0, patient.practice.clock.now_ms())
+    assert patient.practice.kinds()[-1] == "link.tested"
+    assert doctor.open("blue horse").row.use == 1
+
+
+def test_a_reader_is_no_patient(patient):
+    made, doctor = shared(patient)
+    session = doctor.open("blue horse")
+    sharing = patient.practice.patient_sharing
+    for attempt in (
+        lambda: sharing.overview(session),
+        lambda: sharing.accesses(session),
+        lambda: sharing.revoke(session, made.id),
+        lambda: sharing.revoke_all(session),
+        lambda: sharing.share(session, patient.tokens(doctor.key.did), Wanted("me")),
+    ):
+        with pytest.raises(Refused):
+            attempt()
+
+
+def test_a_visit_cannot_touch_the_shares_of_another(patient, found):
+    made, _ = shared(patient)
+    with pytest.raises(NotFound):
+        patient.practice.patient_sharing.revoke(
+            replace(patient.session(), row=replace(patient.session().row, visit=b"o" * 16)),
+            made.id,
+        )
+
+
+@pytest.mark.parametrize("wanted", [Wanted(""), Wanted("x" * 65), Wanted("x", passcode="123")])
+def test_what_cannot_be_shared_is_said(patient, wanted):
+    with pytest.raises(Invalid):
+        shared(patient, wanted)
+    assert patient.overview().shares == []
+
+
+def test_a_link_is_shared_with_once(patient):
+    shared(patient)
+    with pytest.raises(Conflict):
+        shared(patient, nonce=b"another one.")
+
+
+def test_a_share_goes_straight_to_a_connected_practice(visited, patient, found):
+    practice, *_ = visited
+    hospital = found("hospital")
+    befriend(practice, hospital)
+    tokens = patient.tokens(hospital.own.key.did)
+    _, offers = practice.patient_sharing.share(patient.session(), tokens, Wanted("Hospital"))
+    assert hospital.bring(offers[0]).state is FetchState.DONE
+    (one,) = patient.overview().shares
+    assert one.peer.id == hospital.own.id
+
+
+def test_a_doctors_link_has_two_doors(visited, patient, found):
+    """The same link in another practice's node."""
+    practice, *_ = visited
+    hospital = found("hospital")
+    befriend(practice, hospital)
+    shared(patient)
+    link = write_link(practice.url, SECRET)
+    (fetch,) = hospital.link_fetching.start(link, "blue horse", "admin")
+    assert hospital.ended(fetch.id).state is FetchState.DONE
+    found_rows = practice.patient_sharing.accesses(patient.session())
+    assert [(row.kind, row.who) for row in found_rows if row.node] == [
+        (Access.STORED, "Practice hospital"),
+        (Access.COPIED, "Practice hospital"),
+        (Access.OPENED, "Practice hospital"),
+    ]
+
+
+def test_the_patient_reads_who_did_what(patient, clock):
+    practice, study = patient.practice, patient.practice.study().id
+    _, doctor = shared(patient)
+    with pytest.raises(WrongPasscode):
+        doctor.open("wrong", name="Dr. Who")
+    clock.advance(1)
+    session = doctor.open("blue horse", name="Dr. Ann")
+    for what in (Access.VIEWED, Access.VIEWED, Access.COPIED):
+        clock.advance(1)
+        practice.browsing.note(session, what, study)
+    rows = practice.patient_sharing.accesses(patient.session())
+    assert [(row.kind, row.who) for row in rows if row.link == doctor.key.did] == [
+        (Access.COPIED, "Dr. Ann"),
+        (Access.VIEWED, "Dr. Ann"),
+        (Access.OPENED, "Dr. Ann"),
+        (Access.WRONG, "Dr. Who"),
+    ]
+    assert practice.kinds()[-2:] == ["study.viewed", "study.copied"]

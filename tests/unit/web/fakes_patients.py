@@ -1,0 +1,53 @@
+"""What the admin socket calls for patients' links."""
+
+from __future__ import annotations
+
+from support.parties import label
+from undisc_node.services.desk_rows import VisitPin
+from undisc_node.services.link_rows import KeptPasscode
+from undisc_node.services.patient_links import Access, Handout
+from undisc_node.services.patient_rows import KeyKind, PatientKey
+from undisc_protocol.keys import link_key
+from unit.web.fakes_consents import VISIT
+
+NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
+KEY = PatientKey(
+    link_key(label("patient")).did,
+    VISIT.id,
+    KeyKind.LINK,
+    b"sealed",
+    b"h" * 32,
+    software=False,
+    created_ms=NOW_MS,
+)
+PIN = VisitPin(VISIT.id, KeptPasscode(b"s" * 16, b"h" * 32, 3, 2**26), attempts=5)
+
+
+class FakePatientLinks:
+    """One visit with a link, and a PIN once one was set."""
+
+    def __init__(self):
+        self.calls = []
+        self.pin = None
+
+    def access(self, visit_id):
+        return Access([KEY], self.pin)
+
+    def handout(self, visit_id):
+        link = "https://practice.example/l#" + "A" * 43
+        return Handout(visit_id, link, "K7QF-0M2X-9WTB", NOW_MS // 1000, "es")
+
+    def reissue(self, visit_id, actor):
+        self.calls.append(("reissue", actor))
+        return self.handout(visit_id)
+
+    def set_pin(self, visit_id, pin, actor):
+        self.calls.append(("set_pin", pin, actor))
+        self.pin = PIN
+
+    def draw_pin(self, visit_id, actor):
+        self.pin = PIN
+        return "471100"
+
+    def reopen(self, visit_id, actor):
+        self.calls.append(("reopen", actor))

@@ -1,0 +1,44 @@
+"""Patients' links on the admin socket: shown to whoever stands at the counter, and only there."""
+
+from __future__ import annotations
+
+import getpass
+
+from unit.web import fakes_patients as fakes
+
+VISIT = fakes.VISIT.id.hex()
+
+
+def test_the_link_is_shown_with_code_and_a_drawn_pin_once(start):
+    node = start()
+    answer = node.call("admin", "POST", f"/admin/v1/visits/{VISIT}/link", {}).json
+    assert answer["link"].startswith("https://practice.example/l#")
+    assert (answer["code"], answer["pin"]) == ("K7QF-0M2X-9WTB", "471100")
+    assert (answer["expires"], answer["language"]) == ("2026-11-24T05:31:23Z", "es")
+    again = node.call("admin", "POST", f"/admin/v1/visits/{VISIT}/link", {"new": True}).json
+    assert again["pin"] == "", "there is one by now"
+    assert node.admin.patient_links.calls == [("reissue", getpass.getuser())]
+
+
+def test_a_pin_is_set_or_drawn(start):
+    node = start()
+    path = f"/admin/v1/visits/{VISIT}/pin"
+    assert node.call("admin", "POST", path, {"pin": "4711 blue"}).json["pin"] == ""
+    assert node.admin.patient_links.calls == [("set_pin", "4711 blue", getpass.getuser())]
+    assert node.call("admin", "POST", path, {}).json["pin"] == "471100"
+
+
+def test_how_a_patient_gets_in_opens_nothing(start):
+    node = start()
+    node.admin.patient_links.pin = fakes.PIN
+    found = node.call("admin", "GET", f"/admin/v1/visits/{VISIT}/access").json["access"]
+    assert (found["pin"], found["locked"], found["link"], found["claimed"]) == (
+        True,
+        True,
+        True,
+        None,
+    )
+    assert found["keys"][0]["kind"] == "link"
+    assert "sealed" not in str(found)
+    answer = node.call("admin", "POST", f"/admin/v1/visits/{VISIT}/reopen")
+    assert answer.json["access"]["max_attempts"] == 5
