@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.browser import chromium, look, transferred, visitor
+from support.chromium import chromium, look, transferred, visitor
 from support.two_nodes import running
 
 pytestmark = pytest.mark.integration
