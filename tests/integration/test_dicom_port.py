@@ -24,6 +24,7 @@ from support.dicom_port import (
     Calling,
     Received,
     drained,
+    known,
     running,
 )
 from support.programs import package
@@ -234,7 +235,9 @@ def test_nothing_of_a_patient_is_logged(port, caplog):
 
 
 def test_a_port_in_use_is_said_in_one_sentence(port, received):
-    second = DicomPort(host="127.0.0.1", port=port.address[1], senders=[LOCAL], stores=received)
+    second = DicomPort(
+        host="127.0.0.1", port=port.address[1], senders=known(LOCAL), stores=received
+    )
     with pytest.raises(Unavailable, match="in use") as caught:
         second.start()
     assert caught.value.reason == "port_in_use"
@@ -242,7 +245,7 @@ def test_a_port_in_use_is_said_in_one_sentence(port, received):
 
 
 def test_an_address_of_another_machine_is_said_in_one_sentence(received):
-    port = DicomPort(host="192.0.2.1", port=0, senders=[LOCAL], stores=received)
+    port = DicomPort(host="192.0.2.1", port=0, senders=known(LOCAL), stores=received)
     with pytest.raises(Unavailable, match="cannot be opened"):
         port.start()
 
@@ -351,7 +354,7 @@ def test_dcmtk_speaks_tls_with_the_port(received, certificate, tmp_path):
         certificate=certificate, key=tmp_path / "key.pem", client_authority=certificate
     )
     path = next(path for name, path in storable_files().items() if name.endswith("CT_small.dcm"))
-    with running(received, tls=context) as port:
+    with running(received, tls=lambda: context) as port:
         host, number = port.address
         key = ["+tls", str(tmp_path / "key.pem"), str(certificate)]
         trust = ["+cf", str(certificate)]

@@ -29,7 +29,7 @@ from support.dicom_port import (
 from support.raw_sender import RawSender, associate_request, pdu
 from undisc_node.dicom.bounds import Bounds
 from undisc_node.dicom.port import DicomPort
-from undisc_node.dicom.senders import Sender
+from undisc_node.services.sender_model import Sender
 from undisc_node.storage.keyring import Keyring
 from undisc_node.storage.packs.store import PackStore
 

@@ -6,13 +6,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from support.clock import FakeClock
 from support.dicom_files import EXPLICIT, IMPLICIT, SC
+from support.memory_catalog import MemoryCatalog
 from support.memory_packs import MemorySpool
 from support.raw_sender import RawSender
 from undisc_node.dicom.part10 import split_part10
 from undisc_node.dicom.port import DicomPort
-from undisc_node.dicom.senders import Sender
 from undisc_node.dicom.sources import BytesSource
+from undisc_node.services.known_senders import KnownSenders
+from undisc_node.services.sender_model import Sender
 
 LOCAL = Sender("scanner", "127.0.0.1")
 ECHO = (("1.2.840.10008.1.1", IMPLICIT),)
@@ -41,8 +44,15 @@ class Received:
         return [data[split_part10(BytesSource(data)) :] for data, _ in self.files]
 
 
+def known(*senders: Sender, **how) -> KnownSenders:
+    """Senders that stand in the settings."""
+    return KnownSenders(catalog=MemoryCatalog(), clock=FakeClock(), configured=senders, **how)
+
+
 @contextmanager
 def running(stores, *, senders=(LOCAL,), **how) -> Iterator[DicomPort]:
+    if not isinstance(senders, KnownSenders):
+        senders = known(*senders)
     port = DicomPort(host="127.0.0.1", port=0, senders=senders, stores=stores, **how)
     port.start()
     try:

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from support.memory_tables import Part
 from undisc_node.services.model import FetchState, Grant, PeerState, Share, StudyState
 from undisc_node.services.ports import Holding, Moment, Totals
+from undisc_node.services.sender_model import STRANGER
 
 
 class Figures(Part):
     def totals(self, now_ms: int) -> Totals:
         tables = self._now
         holdings = dict.fromkeys(("dicom", "watch", "import", "fetch"), Holding(0, 0, 0))
-        for study in tables.studies.values():
+        seen = [one for one in tables.studies.values() if not one.sender.startswith(STRANGER)]
+        for study in seen:
             kind = study.sender.partition(":")[0]
             way = {"dicom": "dicom", "watch": "watch", "peer": "fetch"}.get(kind, "import")
             so_far = holdings[way]
@@ -29,7 +31,7 @@ class Figures(Part):
                 found["revoked" if row.revoked_ms is not None else state] += 1
             return found
 
-        studies = tables.studies.values()
+        studies = seen
         fetches = tables.fetches.values()
         peers = tables.peers.values()
         return Totals(

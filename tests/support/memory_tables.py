@@ -43,6 +43,7 @@ from undisc_node.services.model import (
 from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.patient_rows import PatientGrant, PatientKey, PatientShare
 from undisc_node.services.queue_rows import QueueRow
+from undisc_node.services.sender_model import Sender, SenderCounts
 from undisc_node.services.staff_rows import StaffMember
 from undisc_node.services.study_search import StudyFacts
 from undisc_protocol.log import Frontier
@@ -99,6 +100,9 @@ class Tables:
     patient_shares: dict[bytes, PatientShare] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)
+    senders: dict[str, Sender] = field(default_factory=dict)
+    sender_counts: dict[str, SenderCounts] = field(default_factory=dict)
+    quarantine: dict[bytes, str] = field(default_factory=dict)
     deliveries: dict[bytes, Delivery] = field(default_factory=dict)
     handed_over: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
     frontier: Frontier = field(default_factory=lambda: Frontier(bytes(16), 0, ()))

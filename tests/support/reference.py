@@ -115,6 +115,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "visit.released": "A study of a visit was released to those whom the patient names.",
     "queue.added": "Something waits for a person to decide.",
     "queue.resolved": "It was decided, or came right by itself.",
+    "sender.appeared": "An unknown sender sent a first image, which is kept in quarantine.",
+    "quarantine.begun": "A first image of a study came from an unknown sender.",
     "pacs.added": "An archive of the practice was added.",
     "pacs.removed": "An archive of the practice was removed.",
     "pull.asked": "Somebody asked for studies of an archive of the practice.",
@@ -192,8 +194,13 @@ in the user's data directory (on Linux `~/.local/share/undisc`).
 ## DICOM senders
 
 Each sender is a table of its own. `address` is one IP address or a network. With `ae_title`, a
-sender at this address must use exactly this title; a title never lets another address in. An
-address that is not listed is refused before any DICOM is read.
+sender at this address must use exactly this title; a title never lets another address in. With
+`may_query = true` it may also search and retrieve. An address that is not listed is refused before
+any DICOM is read, unless `dicom.unknown_senders` says otherwise.
+
+Senders can also be added while the node runs, by certificate as well as by address: see
+`undisc senders`. Those in the file cannot be changed by that command,
+and a name in the file comes before the same name there.
 
 ```toml
 [[dicom.senders]]

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from undisc_node.checks.finding import Finding, fail, ok, skip, warn
 from undisc_node.checks.scene import Scene
 from undisc_node.dicom.scu import echo
-from undisc_node.dicom.senders import Senders
 from undisc_node.peers.client import PeerClient
 from undisc_node.peers.connector import Patience
+from undisc_node.services.callers import Callers
 from undisc_node.services.errors import ServiceError
 from undisc_protocol.errors import ProtocolError, Unreachable
 from undisc_protocol.identity import read_node_document
@@ -62,7 +62,7 @@ def dicom_port(scene: Scene) -> Finding:
     if not scene.running or port == 0 or found.hint:
         return found
     local = _LOCAL.get(host, host)
-    here = Senders(settings.dicom_senders).at(local) if _is_address(local) else ()
+    here = Callers(settings.dicom_senders).at(local) if _is_address(local) else ()
     if not here:
         return ok(
             f"{host}:{port} listens; this machine is no listed sender, so it may not ask more"

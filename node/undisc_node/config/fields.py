@@ -64,6 +64,24 @@ FIELDS: Final[Mapping[str, Field]] = {
     "dicom.port": Field("dicom_port", 11112, values.PORT, "TCP port for DICOM"),
     "dicom.ae_title": Field("dicom_ae_title", "UNDISC", values.AE_TITLE, "our AE title"),
     "dicom.senders": Field("dicom_senders", [], values.SENDERS, "who may send images"),
+    "dicom.unknown_senders": Field(
+        "dicom_unknown_senders",
+        "refuse",
+        values.one_of("refuse", "quarantine"),
+        "what happens to senders that nobody has listed or added",
+    ),
+    "dicom.quarantine_mib": Field(
+        "dicom_quarantine_mib",
+        10_240,
+        values.COUNT,
+        "MiB that are kept of unknown senders, all together",
+    ),
+    "dicom.quarantine_days": Field(
+        "dicom_quarantine_days",
+        30,
+        values.COUNT,
+        "days after which what is kept of unknown senders is erased",
+    ),
     "dicom.tls_port": Field("dicom_tls_port", 2762, values.PORT, "TCP port for DICOM over TLS"),
     "dicom.tls_certificate": Field(
         "dicom_tls_certificate",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from undisc_node.dicom.senders import Sender
 from undisc_node.dicom.watch_folder import Watched
+from undisc_node.services.sender_model import Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Settings:
         dicom_tls_port: TCP port of DICOM over TLS.
         dicom_tls_certificate: PEM file of its certificate; empty: the port stays closed.
         dicom_tls_key: PEM file of the private key.
+        dicom_unknown_senders: `refuse` or `quarantine`.
+        dicom_quarantine_mib: MiB that are kept of unknown senders.
+        dicom_quarantine_days: Days for which that is kept.
         dicom_tls_clients: PEM file of what senders must show; empty: nothing.
         hl7_host: Address of the HL7 port.
         hl7_port: Its TCP port.
@@ -76,6 +79,9 @@ class Settings:
     dicom_port: int
     dicom_ae_title: str
     dicom_senders: tuple[Sender, ...]
+    dicom_unknown_senders: str
+    dicom_quarantine_mib: int
+    dicom_quarantine_days: int
     dicom_tls_port: int
     dicom_tls_certificate: str
     dicom_tls_key: str

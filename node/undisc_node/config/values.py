@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
-from undisc_node.dicom.senders import Sender
 from undisc_node.dicom.watch_folder import Watched
 from undisc_node.services.errors import Invalid
+from undisc_node.services.sender_model import Sender
 from undisc_protocol import limits
 
 _HIGHEST_PORT: Final = 65_535  # TCP's own bound
@@ -138,7 +138,7 @@ def _senders(value: Any) -> tuple[Sender, ...]:
 def _sender(entry: Any) -> Sender:
     if not isinstance(entry, dict) or not {"name", "address"} <= entry.keys():
         raise Invalid("every sender needs name and address")
-    unknown = entry.keys() - {"name", "address", "ae_title"}
+    unknown = entry.keys() - {"name", "address", "ae_title", "may_query"}
     if unknown:
         raise Invalid(f"a sender has no key '{min(unknown)}'")
     try:
@@ -148,7 +148,13 @@ def _sender(entry: Any) -> Sender:
             "a sender's address must be an IP address or a network: 10.1.2.0/24"
         ) from None
     title = entry.get("ae_title", "")
-    return Sender(_name(entry["name"]), entry["address"], _ae_title(title) if title else "")
+    return Sender(
+        _name(entry["name"]),
+        entry["address"],
+        _ae_title(title) if title else "",
+        may_query=_flag(entry.get("may_query", False)),
+        from_settings=True,
+    )
 
 
 def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:

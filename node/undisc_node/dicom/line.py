@@ -20,6 +20,7 @@ from undisc_node.dicom.dimse import negotiation, statuses
 from undisc_node.dicom.dimse.commands import Command, Request, encode_command
 from undisc_node.dicom.dimse.messages import CommandReceived, Messages
 from undisc_node.dicom.store_scp import Arrival, IncomingReport, Visit
+from undisc_node.dicom.tls import fingerprint_of
 from undisc_node.dicom.upper_layer import (
     NEED_DATA,
     AssociationAborted,
@@ -105,6 +106,9 @@ class Line(asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=_UNSENT)
         self._socket = transport.get_extra_info("socket")
+        secured = transport.get_extra_info("ssl_object")
+        if secured is not None:
+            self._visit.show(fingerprint_of(secured))
         self._acknowledge()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature

@@ -1,4 +1,4 @@
-"""The DICOM port: listens, lets listed senders in, and gives each connection a line.
+"""The DICOM port: listens, lets known senders in, and gives each connection a line.
 
 The address is checked before a byte of DICOM is read or a TLS handshake begins. What happens on a
 connection is in `line`, what it may cost in `bounds`, what it brings in `store_scp`. The port has
@@ -13,16 +13,16 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
 from undisc_node.dicom.bounds import Admission, Bounds
 from undisc_node.dicom.line import Line
-from undisc_node.dicom.senders import Sender, Senders
 from undisc_node.dicom.store_scp import Report, Stores, Visit
 from undisc_node.services.errors import Unavailable
+from undisc_node.services.ports import KnowsCallers
 
 _STOP_SECONDS: Final = 5.0  # for objects that are being stored when the port is closed
 _QUIET_SECONDS: Final = 60.0  # between two log lines about the same stranger
@@ -35,20 +35,18 @@ _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EN
 
 
 class DicomPort:
-    """Accepts images from listed senders.
+    """Accepts images from known senders.
 
     Args:
         host: Address to listen on; `::` listens on IPv4 as well.
         port: TCP port; 0 lets the system choose.
-        senders: Who may send.
+        senders: Tells who calls.
         stores: Where objects go.
         on_report: Takes reports of storage commitment that an archive sends, or None.
         bounds: What to put up with.
-        tls: Speaks TLS with every connection; None for none.
+        tls: Speaks TLS with every connection; None for none. Asked for each of them, as the
+            certificates that are let in change.
         logger: Where to write lines without patient data.
-
-    Raises:
-        Invalid: `bad_address`, when a sender's address cannot be read.
     """
 
     def __init__(
@@ -56,16 +54,16 @@ class DicomPort:
         *,
         host: str,
         port: int,
-        senders: Sequence[Sender],
+        senders: KnowsCallers,
         stores: Stores,
         on_report: Report | None = None,
         bounds: Bounds | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
         self._host = host
         self._port = port
-        self._senders = Senders(senders)
+        self._senders = senders
         self._stores = stores
         self._on_report = on_report
         self._bounds = bounds or Bounds()
@@ -172,7 +170,7 @@ class DicomPort:
                     await asyncio.sleep(_BACK_OFF)  # connections that end give room again
                 continue
             address = str(peer[0])
-            if not self._senders.at(address):
+            if not self._senders.admits(address, secured=self._tls is not None):
                 self._note_stranger(address)
                 connection.close()
             elif not await self._enter(address):
@@ -233,7 +231,7 @@ class DicomPort:
             await loop.connect_accepted_socket(
                 lambda: line,
                 connection,
-                ssl=self._tls,
+                ssl=self._tls() if self._tls else None,
                 ssl_handshake_timeout=self._bounds.associate_seconds if self._tls else None,
                 ssl_shutdown_timeout=self._bounds.close_seconds if self._tls else None,
             )
@@ -254,6 +252,7 @@ class DicomPort:
     def _note_stranger(self, address: str) -> None:
         """Log a refused address, at most once a minute each."""
         assert self._loop is not None  # noqa: S101 - it runs us, for mypy
+        self._senders.note_refused(address)
         now = self._loop.time()
         if now - self._strangers.get(address, -_QUIET_SECONDS) < _QUIET_SECONDS:
             return
@@ -261,7 +260,7 @@ class DicomPort:
             self._strangers.clear()
         self._strangers[address] = now
         self._log.warning(
-            "DICOM: connection from %s refused, it is not the address of a listed sender", address
+            "DICOM: connection from %s refused, it is not the address of a known sender", address
         )
 
     def _note_mistake(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

@@ -15,9 +15,9 @@ from undisc_node.dicom.dimse import statuses
 from undisc_node.dicom.dimse.commands import Command
 from undisc_node.dicom.part10 import compose_part10
 from undisc_node.dicom.reader import FactReader
-from undisc_node.dicom.senders import Sender, Senders
-from undisc_node.services.errors import Invalid, ServiceError
-from undisc_node.services.ports import Source, Spool
+from undisc_node.services.errors import Invalid, Refused, ServiceError
+from undisc_node.services.ports import KnowsCallers, Source, Spool
+from undisc_node.services.sender_model import Caller, SenderCounts, SenderState
 
 _LARGEST_REPORT: Final = 16 * 2**20  # bytes; 32,768 instances of one study have about 5 MiB
 _LOST: Final = "the object could not be stored"
@@ -32,6 +32,9 @@ class Stores(Protocol):
     def store(self, source: Source, sender: str, digest: bytes = b"", /) -> object:
         """Store an object durably before returning; raises `ServiceError` to refuse it."""
 
+    def quarantine(self, source: Source, caller: Caller, digest: bytes = b"", /) -> object:
+        """Keep an object of an unknown sender, likewise, where nobody sees it."""
+
 
 Report = Callable[[bytes, str], int]
 """Takes a report of storage commitment and its transfer syntax; returns the status to answer."""
@@ -42,7 +45,7 @@ class Visit:
 
     Args:
         address: Where it comes from.
-        senders: Who may send.
+        senders: Tells who calls.
         stores: Where objects go.
         on_report: Takes reports of storage commitment, or None.
         logger: Where to write lines without patient data.
@@ -53,7 +56,7 @@ class Visit:
         self,
         *,
         address: str,
-        senders: Senders,
+        senders: KnowsCallers,
         stores: Stores,
         on_report: Report | None,
         logger: logging.Logger,
@@ -66,23 +69,31 @@ class Visit:
         self._log = logger
         self._largest = largest
         self._reader = FactReader()
-        self._sender: Sender | None = None
+        self._fingerprint = b""
         self._title = ""
+        self.caller: Caller | None = None
         self._stored = 0
         self._refused = 0
 
     @property
     def name(self) -> str:
         """The sender's name, or its address before it is known."""
-        return self._sender.name if self._sender else self._address
+        return self.caller.name if self.caller else self._address
+
+    def show(self, fingerprint: bytes) -> None:
+        """Take the fingerprint of the certificate that was shown in the TLS handshake."""
+        self._fingerprint = fingerprint
 
     def may_call(self, ae_title: str) -> bool:
-        """Decide about the AE title of an association request."""
-        self._sender = self._senders.identify(self._address, ae_title)
+        """Decide about an association request by address, certificate and AE title."""
         self._title = ae_title
-        if self._sender is None:
+        self.caller = self._senders.identify(self._address, ae_title, self._fingerprint)
+        if self.caller is None:
+            self._senders.note_refused(self._address, ae_title)
             self._log.warning("DICOM: AE title refused from %s", self._address)
-        return self._sender is not None
+            return False
+        self._senders.note(SenderCounts(self.caller.name))
+        return True
 
     def begin(self, command: Command, *, sop_class: str, transfer_syntax: str) -> Arrival:
         """Begin to take an object in. What forbids it is said at its end.
@@ -116,14 +127,24 @@ class Visit:
         facts = self._reader.facts(spool)
         if (facts.sop_uid, facts.sop_class) != (command.instance, command.sop_class):
             raise Invalid("the object is not the one its command names", code="does_not_match")
-        self._stores.store(spool, f"dicom:{self.name}", spool.hash)
+        # Whoever was let in or removed since the association began is so from this object on.
+        caller = self._senders.identify(self._address, self._title, self._fingerprint)
+        if caller is None:
+            raise Refused("this sender was removed", code="sender_removed")
+        self.caller = caller
+        if caller.state is SenderState.PENDING:
+            self._stores.quarantine(spool, caller, spool.hash)
+        else:
+            self._stores.store(spool, caller.sender, spool.hash)
 
-    def count(self, problem: Exception | None) -> tuple[int, str]:
+    def count(self, problem: Exception | None, size: int = 0) -> tuple[int, str]:
         """Count what became of an object; return status and comment of the answer."""
         if problem is None:
             self._stored += 1
+            self._senders.note(SenderCounts(self.name, objects=1, size=size))
             return statuses.SUCCESS, ""
         self._refused += 1
+        self._senders.note(SenderCounts(self.name, refused=1))
         if isinstance(problem, ServiceError):
             self._log.warning(
                 "DICOM: object from %s refused: %s (%s)", self.name, problem, problem.reason
@@ -193,15 +214,17 @@ class Arrival:
 
     def finish(self) -> tuple[int, str]:
         """Store the object, which is whole now; return status and comment of the answer."""
+        size = 0
         if self._spool is not None:
             try:
                 self._spool.finish()
+                size = self._spool.size
                 self._visit.store(self._spool, self._command)
             except Exception as problem:  # noqa: BLE001 - the sender must get an answer
                 self._problem = problem
             finally:
                 self.close()
-        return self._visit.count(self._problem)
+        return self._visit.count(self._problem, size)
 
     def close(self) -> None:
         """Give back what it holds. Doing it again changes nothing."""

@@ -98,6 +98,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "visit.released": ("110113", "U"),
     "queue.added": ("110110", "C"),
     "queue.resolved": ("110110", "U"),
+    "sender.appeared": ("110113", "C"),
+    "quarantine.begun": ("110102", "E"),
     "pacs.added": ("110113", "C"),
     "pacs.removed": ("110113", "D"),
     "pull.asked": ("110112", "E"),

@@ -19,6 +19,7 @@ from unicodedata import normalize
 from undisc_node.services.contents import StudyContents
 from undisc_node.services.model import InstanceFacts, Patient, Study, StudyState
 from undisc_node.services.ports import Source
+from undisc_node.services.sender_model import Caller
 from undisc_protocol.pack import StudyHeader
 
 HOLD_IDENTITY = "another patient's identity arrived under this study"
@@ -26,6 +27,14 @@ HOLD_IDENTITY = "another patient's identity arrived under this study"
 
 PEER_SENDER = "peer:"
 """Beginning of what a peer is called as the sender of instances; its node id follows, as hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Who sent what goes into quarantine, and under which UID it was sent."""
+
+    caller: Caller
+    study_uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class Arrival:
     hash: bytes
     sender: str
     at_ms: int
+    unknown: Unknown | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from undisc_node.services.errors import ServiceError
 from undisc_node.services.ports import Source, Spool
 from undisc_node.services.receiving import StoreOutcome
+from undisc_node.services.sender_model import Caller
 
 BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the store latency's buckets, seconds: one fsync to a disk in trouble."""
@@ -119,6 +120,9 @@ class _Stores(Protocol):
     def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
         """Store one instance; durable on return."""
 
+    def quarantine(self, source: Source, caller: Caller, digest: bytes = b"") -> StoreOutcome:
+        """Keep one instance of an unknown sender; durable on return."""
+
 
 class MeteredReceiving:
     """Counts what another one stores.
@@ -142,9 +146,20 @@ class MeteredReceiving:
 
     def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
         """Store one instance, and count it; raises as the one who stores does."""
-        began, way = self._elapsed(), way_of(sender)
+        return self._counted(
+            way_of(sender), source, lambda: self._receiving.store(source, sender, digest)
+        )
+
+    def quarantine(self, source: Source, caller: Caller, digest: bytes = b"") -> StoreOutcome:
+        """Keep one instance of an unknown sender, and count it; raises likewise."""
+        return self._counted(
+            "quarantine", source, lambda: self._receiving.quarantine(source, caller, digest)
+        )
+
+    def _counted(self, way: str, source: Source, store: Callable[[], StoreOutcome]) -> StoreOutcome:
+        began = self._elapsed()
         try:
-            outcome = self._receiving.store(source, sender, digest)
+            outcome = store()
         except ServiceError as problem:
             self._meters.refused(way, problem.reason)
             raise

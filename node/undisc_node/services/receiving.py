@@ -18,12 +18,13 @@ from undisc_node.services.contents import Contents, StudyContents
 from undisc_node.services.deciding import (
     Arrival,
     Decision,
+    Unknown,
     completed,
     decide,
     study_header,
     updated_row,
 )
-from undisc_node.services.errors import Conflict, ServiceError
+from undisc_node.services.errors import Conflict, Refused, ServiceError
 from undisc_node.services.model import (
     Pack,
     PackRole,
@@ -42,7 +43,9 @@ from undisc_node.services.ports import (
     Spool,
     Stored,
 )
+from undisc_node.services.quarantine import REASON, Quarantine
 from undisc_node.services.room import Room
+from undisc_node.services.sender_model import Caller
 from undisc_node.services.stopping import stop_transfers
 from undisc_protocol import limits
 from undisc_protocol.pack import hash_object
@@ -78,6 +81,7 @@ class Receiving:
         entropy: Ids.
         writing: Held while packs of any study change; shared with every service that does so.
         room: Says whether there is room.
+        quarantine: Says what is kept of unknown senders; None where they are refused.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Receiving:
         entropy: Entropy,
         writing: Lock,
         room: Room,
+        quarantine: Quarantine | None = None,
     ) -> None:
         self._catalog = catalog
         self._packs = packs
@@ -102,6 +107,7 @@ class Receiving:
         self._entropy = entropy
         self._writing = writing
         self._room = room
+        self._quarantine = quarantine
         self._commits: GroupCommit[Arrival, StoreOutcome] = GroupCommit(self._commit)
 
     def begin(self) -> Spool:
@@ -134,6 +140,28 @@ class Receiving:
         self._room.take(sender, source.size)
         return self._commits.submit(Arrival(source, facts, digest, sender, self._clock.now_ms()))
 
+    def quarantine(self, source: Source, caller: Caller, digest: bytes = b"") -> StoreOutcome:
+        """Keep one instance of an unknown sender where nobody sees it; durable on return.
+
+        Raises:
+            Invalid: Not a DICOM object that can be stored.
+            Refused: Unknown senders, or this one, or so many of them are not wanted.
+            DiskFull: The quarantine is full.
+            Conflict: The study is full.
+            Unavailable: The disk is at its reserve, or the sender was trusted a moment ago.
+        """
+        if self._quarantine is None:
+            raise Refused("unknown senders are refused", code="unknown_sender")
+        facts = self._reader.facts(source)
+        if not digest:
+            with source.open() as stream:
+                digest = hash_object(stream)
+        self._room.see(source.size)
+        hidden = self._quarantine.hidden(facts, caller)
+        unknown = Unknown(caller, facts.study_uid)
+        now_ms = self._clock.now_ms()
+        return self._commits.submit(Arrival(source, hidden, digest, caller.sender, now_ms, unknown))
+
     def _commit(self, batch: Sequence[Arrival]) -> Sequence[StoreOutcome | BaseException]:
         by_study: dict[str, list[Arrival]] = {}
         for arrival in batch:
@@ -156,6 +184,10 @@ class Receiving:
 
     def _store_together(self, arrivals: Sequence[Arrival]) -> Sequence[StoreOutcome]:
         with self._catalog.look() as records:
+            unknown = arrivals[0].unknown
+            if self._quarantine is not None and unknown is not None:
+                size = sum(arrival.source.size for arrival in arrivals)
+                self._quarantine.check(records, unknown.caller, size)
             study = records.studies.find_uid(arrivals[0].facts.study_uid)
             contents = StudyContents() if study is None else self._contents.of(records, study.id)
             packs = {
@@ -197,6 +229,8 @@ class Receiving:
                 records.studies.put(updated)
                 for pack, _ in appended:
                     records.studies.put_pack(pack)
+                if self._quarantine is not None and unknown is not None and is_new:
+                    self._quarantine.admit(records, unknown.caller, updated, unknown.study_uid)
                 self._note(records, updated, is_new, arrivals, decisions)
                 stop_transfers(
                     self._journal,
@@ -237,8 +271,8 @@ class Receiving:
             instances=0,
             size=0,
             waiting=0,
-            state=StudyState.ACTIVE,
-            reason="",
+            state=StudyState.HELD if first.unknown else StudyState.ACTIVE,
+            reason=REASON if first.unknown else "",
             created_ms=first.at_ms,
             arrived_ms=first.at_ms,
             settled_ms=None,
@@ -264,7 +298,8 @@ class Receiving:
         who = auditing.sender(arrivals[0].sender)
         what = auditing.about_study(study)
         if is_new:
-            self._journal.note(records, "study.begun", who=who, what=what)
+            begun = "quarantine.begun" if arrivals[0].unknown else "study.begun"
+            self._journal.note(records, begun, who=who, what=what)
         for arrival, decision in zip(arrivals, decisions, strict=True):
             if decision.status in ("superseded", "waiting"):
                 self._journal.note(

@@ -5,6 +5,7 @@ Ingest and fetches stop here, long before revocation and log would find the disk
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -51,6 +52,7 @@ class Room:
         clock: Time.
         reserve: Bytes of disk that are left free, so that revocation and log keep working.
         quotas: Bounds for each sender and peer.
+        quota_of: Returns the bound of a single sender by its name; 0 for the one of all.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class Room:
         clock: Clock,
         reserve: int = 0,
         quotas: Quotas = Quotas(),
+        quota_of: Callable[[str], int] = lambda _name: 0,
     ) -> None:
         self._catalog = catalog
         self._packs = packs
         self._clock = clock
         self._reserve = reserve
         self._quotas = quotas
+        self._quota_of = quota_of
         self._counts: dict[str, _Count] = {}
         self._lock = Lock()
 
@@ -100,6 +104,8 @@ class Room:
         """
         self.see(size)
         quota = self._quotas.of(brought_by)
+        if brought_by.startswith(MODALITY):
+            quota = self._quota_of(brought_by.removeprefix(MODALITY)) or quota
         if not quota:
             return
         with self._lock:
@@ -109,7 +115,7 @@ class Room:
                     f"the studies of this {'peer' if brought_by.startswith(PEER) else 'sender'}"
                     f" reach its quota of {quota / 2**30:g} GiB",
                     code="quota",
-                    hint="delete studies that are not needed, or raise the quota in undisc.toml",
+                    hint="delete studies that are not needed, or raise the quota",
                 )
             count.held += size
 

@@ -39,6 +39,7 @@ from undisc_node.storage.peers import PeerTable
 from undisc_node.storage.queue import QueueTable
 from undisc_node.storage.reports import ReportTable
 from undisc_node.storage.restored import RestoredTable
+from undisc_node.storage.senders import SenderTable
 from undisc_node.storage.session import Session
 from undisc_node.storage.shares import ShareTable
 from undisc_node.storage.staff import StaffTable
@@ -85,6 +86,7 @@ class CatalogRecords:
     wishes: WishTable
     browsing: BrowsingTable
     patients: PatientTable
+    senders: SenderTable
 
     @classmethod
     def within(cls, session: Session) -> CatalogRecords:
@@ -116,6 +118,7 @@ class CatalogRecords:
             wishes=WishTable(session),
             browsing=BrowsingTable(session),
             patients=PatientTable(session),
+            senders=SenderTable(session),
         )
 
 

@@ -47,7 +47,8 @@ class FigureTable:
             "SELECT CASE WHEN sender LIKE 'dicom:%' THEN 'dicom'"
             " WHEN sender LIKE 'watch:%' THEN 'watch'"
             " WHEN sender LIKE 'peer:%' THEN 'fetch' ELSE 'import' END,"
-            " count(*), sum(instances), sum(size) FROM studies GROUP BY 1"
+            " count(*), sum(instances), sum(size) FROM studies"
+            " WHERE sender NOT LIKE 'stranger:%' GROUP BY 1"
         )
         return {
             **dict.fromkeys(_WAYS, Holding(0, 0, 0)),

@@ -27,7 +27,7 @@ from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.importing import Importing
 from undisc_node.services.media import Media
-from undisc_node.services.meters import MeteredReceiving, Meters
+from undisc_node.services.meters import Meters
 from undisc_node.services.model import Study
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
@@ -36,11 +36,9 @@ from undisc_node.services.ports import Records
 from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
-from undisc_node.services.receiving import Receiving
 from undisc_node.services.restoring import Restoring
 from undisc_node.services.retention import Retention
 from undisc_node.services.revoking import Revoking
-from undisc_node.services.room import Quotas, Room
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.staff import Staff
@@ -63,13 +61,12 @@ from undisc_node.wiring.department import build_department
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.housekeeping import Housekeeping
+from undisc_node.wiring.ingest import build_ingest
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.patients import build_patients
 from undisc_protocol.identity import read_identity
 from undisc_protocol.keys import SignKey, box_key
-
-_MIB, _GIB = 2**20, 2**30
 
 
 def own_identity(settings: Settings, keys: homes.HomeKeys) -> OwnIdentity:
@@ -132,27 +129,18 @@ def build(  # noqa: PLR0915 - a statement for each part
     peering = Peering(
         catalog=catalog, network=network, journal=journal, clock=clock, own=own, cards=cards
     )
-    room = Room(
+    ingest = build_ingest(
+        settings,
         catalog=catalog,
         packs=packs,
+        contents=contents,
+        journal=journal,
         clock=clock,
-        reserve=settings.reserve_mib * _MIB,
-        quotas=Quotas(settings.quota_sender_gib * _GIB, settings.quota_peer_gib * _GIB),
+        entropy=entropy,
+        writing=writing,
+        meters=meters,
     )
-    receiving = MeteredReceiving(
-        Receiving(
-            catalog=catalog,
-            packs=packs,
-            contents=contents,
-            reader=FactReader(),
-            journal=journal,
-            clock=clock,
-            entropy=entropy,
-            writing=writing,
-            room=room,
-        ),
-        meters,
-    )
+    receiving = ingest.receiving
     noticing = Noticing(
         catalog=catalog, network=network, journal=journal, clock=clock, entropy=entropy, own=own
     )
@@ -182,7 +170,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         entropy=entropy,
         own=own,
         writing=writing,
-        room=room,
+        room=ingest.room,
         fetched=meters.fetched,
     )
     fetching = Fetching(world=world, peering=peering, journal=journal)
@@ -376,6 +364,7 @@ def build(  # noqa: PLR0915 - a statement for each part
             public=public,
             admin=admin,
             receiving=receiving,
+            senders=ingest.known,
             inside=watch(
                 settings,
                 keys,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from undisc_node.dicom.port import DicomPort
-from undisc_node.dicom.tls import tls_context
+from undisc_node.dicom.tls import TlsContexts
 from undisc_node.wiring.node import Node
 
 
@@ -13,14 +13,14 @@ def dicom_ports(node: Node) -> dict[str, DicomPort]:
     """Return the ports by their names as listeners; none is open yet.
 
     Raises:
-        Invalid: A certificate or key cannot be used, or a sender's address cannot be read.
+        Invalid: A certificate or key cannot be used.
     """
-    settings = node.settings
+    settings, senders = node.settings, node.senders
     ports = {
         "dicom": DicomPort(
             host=settings.dicom_host,
             port=settings.dicom_port,
-            senders=settings.dicom_senders,
+            senders=senders,
             stores=node.receiving,
             on_report=node.on_report,
         )
@@ -30,13 +30,14 @@ def dicom_ports(node: Node) -> dict[str, DicomPort]:
         ports["dicom-tls"] = DicomPort(
             host=settings.dicom_host,
             port=settings.dicom_tls_port,
-            senders=settings.dicom_senders,
+            senders=senders,
             stores=node.receiving,
             on_report=node.on_report,
-            tls=tls_context(
+            tls=TlsContexts(
                 certificate=Path(settings.dicom_tls_certificate),
                 key=Path(settings.dicom_tls_key),
                 client_authority=Path(clients) if clients else None,
+                pinned=senders.certificates,
             ),
         )
     return ports

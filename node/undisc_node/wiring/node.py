@@ -10,6 +10,7 @@ from undisc_node.dicom.store_scp import Report
 from undisc_node.hl7.listener import MllpPort
 from undisc_node.services.auditing import Journal
 from undisc_node.services.fetching import Fetching
+from undisc_node.services.known_senders import KnownSenders
 from undisc_node.services.meters import MeteredReceiving
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.restoring import Restoring
@@ -30,6 +31,7 @@ class Node:
         public: Use cases of the public listener.
         admin: Use cases of the admin socket.
         receiving: Takes images in.
+        senders: Tells who calls at the DICOM ports.
         inside: What the internal listener calls.
         fetching: Brings studies.
         restoring: Knows whether the node came back from a copy.
@@ -49,6 +51,7 @@ class Node:
     public: PublicUses
     admin: AdminUses
     receiving: MeteredReceiving
+    senders: KnownSenders
     inside: InternalUses
     fetching: Fetching
     restoring: Restoring

@@ -68,6 +68,18 @@ from undisc_node.services.ports.desk import (
 from undisc_node.services.ports.desk import (
     WishRecords as WishRecords,
 )
+from undisc_node.services.ports.figures import (
+    FigureRecords as FigureRecords,
+)
+from undisc_node.services.ports.figures import (
+    Holding as Holding,
+)
+from undisc_node.services.ports.figures import (
+    Moment as Moment,
+)
+from undisc_node.services.ports.figures import (
+    Totals as Totals,
+)
 from undisc_node.services.ports.links import (
     LinkRecords as LinkRecords,
 )
@@ -126,19 +138,10 @@ from undisc_node.services.ports.records import (
     FetchRecords as FetchRecords,
 )
 from undisc_node.services.ports.records import (
-    FigureRecords as FigureRecords,
-)
-from undisc_node.services.ports.records import (
     GrantRecords as GrantRecords,
 )
 from undisc_node.services.ports.records import (
-    Holding as Holding,
-)
-from undisc_node.services.ports.records import (
     LogRecords as LogRecords,
-)
-from undisc_node.services.ports.records import (
-    Moment as Moment,
 )
 from undisc_node.services.ports.records import (
     PeerRecords as PeerRecords,
@@ -162,10 +165,13 @@ from undisc_node.services.ports.records import (
     TicketRecords as TicketRecords,
 )
 from undisc_node.services.ports.records import (
-    Totals as Totals,
-)
-from undisc_node.services.ports.records import (
     WitnessedRecords as WitnessedRecords,
+)
+from undisc_node.services.ports.senders import (
+    KnowsCallers as KnowsCallers,
+)
+from undisc_node.services.ports.senders import (
+    SenderRecords as SenderRecords,
 )
 from undisc_node.services.ports.staff import (
     StaffRecords as StaffRecords,

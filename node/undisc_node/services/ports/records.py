@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from undisc_node.services.model import (
@@ -31,10 +30,12 @@ from undisc_node.services.ports.department import (
     QueueRecords,
     ReportRecords,
 )
+from undisc_node.services.ports.figures import FigureRecords
 from undisc_node.services.ports.links import LinkRecords
 from undisc_node.services.ports.media import MediaRecords
 from undisc_node.services.ports.outgoing import OutgoingRecords
 from undisc_node.services.ports.people import PeopleRecords
+from undisc_node.services.ports.senders import SenderRecords
 from undisc_node.services.ports.staff import StaffRecords
 from undisc_node.services.study_search import StudyFacts, StudySearch
 from undisc_protocol.did import Did
@@ -307,71 +308,6 @@ class WitnessedRecords(Protocol):
         """List what each peer that was asked remembers of us, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What came in one way and is here.
-
-    Attributes:
-        studies: How many.
-        instances: Their current instances.
-        size: Bytes of these as received.
-    """
-
-    studies: int
-    instances: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts of rows. Counting looks at every study, grant, share and fetch.
-
-    Attributes:
-        studies: By state, and as `unsettled` and `waiting`.
-        holdings: By the way they came: `dicom`, `watch`, `import`, `fetch`.
-        grants: As `active`, `expired`, `revoked`.
-        shares: Likewise.
-        fetches: By state.
-        receipts_due: Fetches whose receipt the holder has not acknowledged.
-        peers: By state.
-    """
-
-    studies: Mapping[str, int]
-    holdings: Mapping[str, Holding]
-    grants: Mapping[str, int]
-    shares: Mapping[str, int]
-    fetches: Mapping[str, int]
-    receipts_due: int
-    peers: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What is cheap to look up.
-
-    Attributes:
-        tickets: Tickets that live.
-        log_size: Lines of the log.
-        suspended: Grants and shares that wait for the administrator since a restore.
-        restored: Whether a restore was not confirmed yet.
-    """
-
-    tickets: int
-    log_size: int
-    suspended: int
-    restored: bool
-
-
-class FigureRecords(Protocol):
-    """Counts over all tables, for whoever watches the node."""
-
-    def totals(self, now_ms: int) -> Totals:
-        """Count everything; takes a second in a catalog of a million studies."""
-
-    def moment(self, now_ms: int) -> Moment:
-        """Look up what an index or a single row tells."""
-
-
 class Records(OutgoingRecords, PeopleRecords, Protocol):
     """Everything the catalog keeps, within one change or one look."""
 
@@ -458,6 +394,10 @@ class Records(OutgoingRecords, PeopleRecords, Protocol):
     @property
     def visits(self) -> VisitRecords:
         """Visits, and what came of them."""
+
+    @property
+    def senders(self) -> SenderRecords:
+        """Who may send."""
 
 
 class Catalog(Protocol):
