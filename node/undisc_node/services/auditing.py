@@ -102,6 +102,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "quarantine.begun": ("110102", "E"),
     "pacs.added": ("110113", "C"),
     "pacs.removed": ("110113", "D"),
+    "query.answered": ("110112", "E"),
+    "retrieve.begun": ("110102", "E"),
+    "retrieve.ended": ("110104", "R"),
     "pull.asked": ("110112", "E"),
     "pull.ended": ("110104", "C"),
     "delivery.asked": ("110102", "E"),
@@ -145,6 +148,11 @@ def user(name: str) -> Actor:
 def sender(name: str) -> Actor:
     """Name whoever brought images."""
     return Actor(user=name, name="", role="110153", requestor=True, net="")
+
+
+def workstation(name: str, address: str) -> Actor:
+    """Name a workstation that asks for images, and where it asks from."""
+    return Actor(user=f"dicom:{name}", name="", role="110152", requestor=True, net=address)
 
 
 def other_node(peer: Peer | bytes) -> Actor:

@@ -36,10 +36,12 @@ class Found:
     Attributes:
         results: One set of attributes each.
         warnings: What the asker should know (PS3.18 §8.3.4.4, warn-code 299).
+        more: Whether there are more that can be asked for.
     """
 
     results: Sequence[Attributes]
     warnings: Sequence[str]
+    more: bool = False
 
 
 class Searching:
@@ -77,7 +79,8 @@ class Searching:
                 if extra or facts is None or study.id in allowed.series:
                     held = self._holdings.within(records, allowed, study)
                 results.append(self._study(study, facts, held, extra, base))
-        return Found(results, _warnings(question, more=len(rows) > question.limit))
+        more = len(rows) > question.limit
+        return Found(results, _warnings(question, more=more), more)
 
     def series(self, allowed: Allowed, question: Question, base: str, study_uid: str = "") -> Found:
         """Search for series, in one study or in all."""
@@ -247,7 +250,7 @@ def _page(found: Iterator[Attributes | None], question: Question) -> Found:
             break
         if number >= question.offset:
             results.append(one)
-    return Found(results, _warnings(question, more=more))
+    return Found(results, _warnings(question, more=more), more)
 
 
 def _warnings(question: Question, *, more: bool) -> Sequence[str]:
