@@ -16,12 +16,15 @@ from pydicom.uid import UID, UID_dictionary
 from undisc_node.config import FIELDS
 from undisc_node.dicom import bounds as port_bounds
 from undisc_node.dicom import describing, part10, reader, retrieving, scan, text
-from undisc_node.dicom.conformance import COERCIONS, MADE, SERVICES, USUAL
+from undisc_node.dicom.conformance import COERCIONS, LITTLE, MADE, SERVICES, USUAL
 from undisc_node.dicom.inflating import DEFLATED
 from undisc_node.dicom.workers.pool import WorkBounds
+from undisc_node.services.dicomweb import searching
 from undisc_node.services.dicomweb.attributes import ATTRIBUTES
 from undisc_node.services.dicomweb.media import FRAME_TYPES
 from undisc_node.services.dicomweb.storing import REASONS
+from undisc_node.services.workstations import finding, giving
+from undisc_node.services.workstations.asking import UNIQUE_KEYS
 from undisc_node.web import internal
 
 _DICOMWEB: Final = re.compile(r"/(?:dicom-?web|studies|series|instances)\b")
@@ -59,9 +62,48 @@ def _services() -> str:
     )
 
 
+def _queries() -> str:
+    keys = (f"{level}: `({tag[:4]},{tag[4:]})`" for level, tag in UNIQUE_KEYS.items())
+    return (
+        "Offered to senders that may query, and to nobody else: others are answered as if the\n"
+        "node did not know these classes. A search by C-FIND matches and returns the same\n"
+        "attributes as one by DICOMweb (below), by the rules of PS3.4 §C.2.2.2: single value,\n"
+        "list of UIDs, wildcards, ranges, universal. Sequences are returned, not matched. Texts\n"
+        "of an answer are ASCII, or UTF-8 with Specific Character Set `ISO_IR 192`. A question\n"
+        f"may leave levels out (relational); then at most {searching.MOST_LOOKED_INTO} studies\n"
+        f"are looked into.\n\nUnique keys: {', '.join(keys)}.\n"
+        "A retrieval names the level that it is for and one thing of each level above; it has at\n"
+        f"most {giving.MOST_INSTANCES} images. An instance leaves in the transfer syntax in which\n"
+        "it is stored, or is a failed sub-operation.\n\n"
+        + _table(
+            ("status", "of", "when"),
+            (
+                ("FF00", "all", "pending"),
+                ("FF01", "C-FIND", "pending; a key is not matched here, and was ignored"),
+                ("FE00", "all", "cancelled"),
+                ("0000", "all", "done"),
+                ("B000", "C-MOVE, C-GET", "done; some images failed, or were taken with a warning"),
+                ("A700", "C-FIND", f"more than {finding.MOST_ANSWERS} answers: ask more narrowly"),
+                ("A700", "all", "too many questions at once, or the node cannot answer now"),
+                ("A702", "C-MOVE, C-GET", "no image was taken; Error Comment says why"),
+                ("A801", "C-MOVE", "no archive with this AE title was added to the node"),
+                ("A900", "all", "the level is not one of this model"),
+                ("C000", "all", "the question cannot be read, or its unique keys are not enough"),
+                ("0122", "all", "the request is not the one of its SOP class"),
+                ("0124", "all", "the permission to query was taken away meanwhile"),
+            ),
+        )
+    )
+
+
 def _syntaxes(given: Sequence[str]) -> str:
     """Tell whether these are all, the list below, or the library's own four."""
-    known = {(): "any", retrieving.SYNTAXES: "those below", USUAL: "uncompressed and deflated"}
+    known = {
+        (): "any",
+        retrieving.SYNTAXES: "those below",
+        USUAL: "uncompressed and deflated",
+        LITTLE: "uncompressed little endian",
+    }
     return known.get(tuple(given)) or ", ".join(UID(one).name for one in given)
 
 
@@ -210,6 +252,7 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 SECTIONS: Final[Sequence[tuple[str, Callable[[], str]]]] = (
     ("Roles and SOP classes", _services),
+    ("Queries and retrievals provided", _queries),
     ("Storage SOP classes", _storage),
     ("Transfer syntaxes proposed", _proposed),
     ("Transfer syntaxes looked into", _deflated),

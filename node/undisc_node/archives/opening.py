@@ -12,6 +12,7 @@ from pathlib import Path
 
 from undisc_node.archives.http import WebClient, read_credentials
 from undisc_node.archives.web import WebArchive
+from undisc_node.dicom.calling import Called
 from undisc_node.dicom.committing import Commitments
 from undisc_node.dicom.pacs import DimseArchive
 from undisc_node.peers.addresses import ForbiddenAddress, check_address
@@ -59,6 +60,12 @@ class ConfiguredArchives:
             self._numeric(pacs.host, pacs.port),
             move_to=self._ae_title,
             commitments=self._commitments,
+        )
+
+    def called(self, pacs: Pacs) -> Called:
+        """Return where a DIMSE archive is; raises as `open`."""
+        return Called(
+            self._numeric(pacs.host, pacs.port), pacs.port, pacs.calling_ae, pacs.ae_title
         )
 
     def _numeric(self, host: str, port: int) -> str:

@@ -24,11 +24,12 @@ class Bounds:
         associate_seconds: From connection to the complete association request.
         pdu_seconds: From a PDU's first byte to its last, and from one PDU of a message to the next.
         idle_seconds: An open association without a message; MR sequences pause for minutes.
-        send_seconds: Until an answer has been taken; none has more than 300 bytes.
+        send_seconds: Until what waits for the network has been taken, at most 400,000 bytes.
         close_seconds: Until the other side closes after a rejection, an abort or a release.
         per_address: Connections from one address; one without association gives way to a new one.
         connections: Connections in total, likewise.
         workers: Objects that are sealed or stored at the same moment.
+        questions: Queries and retrievals at the same moment; each has a thread.
     """
 
     associate_pdu: int = 262_144
@@ -42,6 +43,7 @@ class Bounds:
     per_address: int = 8
     connections: int = 256
     workers: int = 32
+    questions: int = 16
 
     @property
     def pdu(self) -> PduBounds:

@@ -166,6 +166,19 @@ def accepted(association: Any) -> dict[tuple[str, str], int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Originator:
+    """Whose C-MOVE a C-STORE is a part of (PS3.7 §9.1.1.1).
+
+    Attributes:
+        title: AE title of whoever asked.
+        message: Message ID of the C-MOVE request.
+    """
+
+    title: str
+    message: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """An object as C-STORE names it.
 
@@ -174,12 +187,14 @@ class Sent:
         sop_uid: Affected SOP Instance UID.
         context: Id of the presentation context.
         number: Message ID, 1 to 65535.
+        originator: Whose C-MOVE this is a part of, or None.
     """
 
     sop_class: str
     sop_uid: str
     context: int
     number: int
+    originator: Originator | None = None
 
 
 def send_object(association: Any, sent: Sent, data_set: BinaryIO) -> int:
@@ -198,6 +213,9 @@ def send_object(association: Any, sent: Sent, data_set: BinaryIO) -> int:
     request.Priority = 2  # low, as nothing waits for it (PS3.7 §9.3.1.1)
     request.AffectedSOPClassUID = sent.sop_class
     request.AffectedSOPInstanceUID = sent.sop_uid
+    if sent.originator is not None:
+        request.MoveOriginatorApplicationEntityTitle = sent.originator.title
+        request.MoveOriginatorMessageID = sent.originator.message
     request.DataSet = BytesIO(b"\0\0")  # stands in, so that the command announces a data set
     # The association's own loop must not take the answer (as in its send_c_store). It may say that
     # it is paused a moment before it looks once more, so that look finds nothing.

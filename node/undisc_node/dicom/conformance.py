@@ -16,8 +16,13 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from undisc_node.dicom import committing, directory, querying, report_objects, retrieving, worklist
+from undisc_node.dicom.dimse.commands import Request
+from undisc_node.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from undisc_node.dicom.providing.roots import MODELS
+from undisc_node.services.workstations.finding import MOST_ANSWERS
 
 USUAL: Final = tuple(map(str, DEFAULT_TRANSFER_SYNTAXES))  # what contexts without any have
+LITTLE: Final = (IMPLICIT_LITTLE, EXPLICIT_LITTLE)  # in which the node writes answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,23 @@ class Service:
     remark: str
 
 
+_PROVIDED: Final = {
+    Request.FIND: f"for senders that may query; at most {MOST_ANSWERS} answers",
+    Request.MOVE: "for senders that may query; to archives that the node knows, as stored",
+    Request.GET: "for senders that may query; as stored, with role selection",
+}
+
 SERVICES: Final = (
     Service("Verification", "SCP", str(Verification), USUAL, "C-ECHO, from listed senders"),
     Service("Storage", "SCP", "", (), "C-STORE; success means that the object is on the disk"),
+    *(
+        Service(
+            f"{'Patient' if model.patient_root else 'Study'} Root Query/Retrieve,"
+            f" {model.operation.name}",
+            "SCP", uid, LITTLE, _PROVIDED[model.operation],
+        )
+        for uid, model in MODELS.items()
+    ),
     Service("Verification", "SCU", str(Verification), USUAL, "`undisc pacs echo`"),
     Service("Storage", "SCU", "", (), "C-STORE to an archive, as the object is stored"),
     Service("Storage", "SCP", "", retrieving.SYNTAXES, "within an association for C-GET"),

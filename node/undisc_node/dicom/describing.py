@@ -106,6 +106,22 @@ class Describer:
         return None if tag is None else f"{tag:08X}"
 
 
+def describe_data_set(data: bytes, syntax: str) -> Attributes:
+    """Read a small data set that came by itself, such as a question.
+
+    Args:
+        data: The encoded data set.
+        syntax: Its transfer syntax; not deflated.
+
+    Raises:
+        Invalid: It is broken, or larger than any description.
+    """
+    described = _Walk(io.BytesIO(data), 0, len(data), syntax).described(deflated=False)
+    if described.problem:
+        raise Invalid("the data set cannot be read to its end", code=described.problem)
+    return described.attributes
+
+
 @dataclass(slots=True)
 class _Walk:
     """One pass over a data set."""

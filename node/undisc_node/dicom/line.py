@@ -19,6 +19,10 @@ from undisc_node.dicom.bounds import Bounds
 from undisc_node.dicom.dimse import negotiation, statuses
 from undisc_node.dicom.dimse.commands import Command, Request, encode_command
 from undisc_node.dicom.dimse.messages import CommandReceived, Messages
+from undisc_node.dicom.providing.asked import IncomingQuestion
+from undisc_node.dicom.providing.dialogue import Dialogue, Gone, Said
+from undisc_node.dicom.providing.questions import Questions
+from undisc_node.dicom.providing.roots import MODELS
 from undisc_node.dicom.store_scp import Arrival, IncomingReport, Visit
 from undisc_node.dicom.tls import fingerprint_of
 from undisc_node.dicom.upper_layer import (
@@ -47,6 +51,7 @@ class Line(asyncio.BufferedProtocol):
     Args:
         loop: The port's event loop.
         workers: Run what waits for the disk.
+        questions: Run what workstations ask for.
         buffer: Where bytes arrive; shared by all lines, as it is empty again after each call.
         bounds: What to put up with.
         address: Where the connection comes from.
@@ -60,6 +65,7 @@ class Line(asyncio.BufferedProtocol):
         *,
         loop: asyncio.AbstractEventLoop,
         workers: Executor,
+        questions: Questions,
         buffer: memoryview,
         bounds: Bounds,
         address: str,
@@ -70,6 +76,7 @@ class Line(asyncio.BufferedProtocol):
         self.address = address
         self._loop = loop
         self._workers = workers
+        self._questions = questions
         self._buffer = buffer
         self._bounds = bounds
         self._visit = visit
@@ -79,11 +86,14 @@ class Line(asyncio.BufferedProtocol):
         self._messages = Messages()
         self._syntaxes: dict[int, str] = {}  # and the next: what was agreed upon by context
         self._classes: dict[int, str] = {}
+        self._taken_by_peer: dict[tuple[str, str], int] = {}  # contexts in which it is the provider
         self._transport: asyncio.Transport | None = None
         self._socket: Any = None
         self._command = Command(0)
         self._context = 0
-        self._arrival: Arrival | IncomingReport | None = None
+        self._arrival: Arrival | IncomingReport | IncomingQuestion | None = None
+        self._dialogue: Dialogue | None = None  # while a question is being answered
+        self._untaken = 0  # bytes of it that the network has not taken
         self._rest: memoryview | bytes = b""  # of a piece that did not fit before sealing
         self._rest_is_last = False
         self._is_busy = False
@@ -132,7 +142,8 @@ class Line(asyncio.BufferedProtocol):
         """Learn that the socket is closed."""
         self._is_gone = True
         self._connection.receive_end()
-        if not self._is_busy:
+        self._leave_dialogue()
+        if not self._is_busy and self._dialogue is None:
             self._end()
 
     def pause_writing(self) -> None:
@@ -143,6 +154,9 @@ class Line(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Learn that answers are taken again."""
         self._is_blocked = False
+        untaken, self._untaken = self._untaken, 0
+        if self._dialogue is not None:
+            self._dialogue.taken(untaken)
         self._advance()
 
     # --- What the port calls --------------------------------------------------------------------
@@ -168,7 +182,7 @@ class Line(asyncio.BufferedProtocol):
             since = self._pdu_at if connection.is_within_pdu else self._active_at
             if now - since > bounds.pdu_seconds:
                 self._expire("sent a message that took too long")
-        elif now - self._active_at > bounds.idle_seconds:
+        elif self._dialogue is None and now - self._active_at > bounds.idle_seconds:
             self._expire("was idle")
 
     @property
@@ -203,6 +217,7 @@ class Line(asyncio.BufferedProtocol):
         except RemoteViolation as violation:
             self._log.info("DICOM: connection from %s ended: %s", self._visit.name, violation)
             self._drop_arrival()
+            self._leave_dialogue()
             self._connection.violate(violation)
         self._send()
         self._pace()
@@ -214,8 +229,10 @@ class Line(asyncio.BufferedProtocol):
         elif isinstance(event, AssociationRequested):
             self._answer_request(event.request)
         elif isinstance(event, ReleaseRequested):
+            self._leave_dialogue()
             self._connection.confirm_release()
         elif isinstance(event, AssociationAborted):
+            self._leave_dialogue()
             self._drop_arrival()
 
     def _answer_request(self, request: pdu.AssociateRequest) -> None:
@@ -227,13 +244,19 @@ class Line(asyncio.BufferedProtocol):
         elif self._is_stopping:
             self._connection.reject(pdu.CONGESTION)
         else:
-            accept = negotiation.answer(request, max_length=self._bounds.data_pdu)
+            accept = negotiation.answer(
+                request, max_length=self._bounds.data_pdu, queries=self._visit.may_query
+            )
             self._syntaxes = {
                 one.id: one.transfer_syntax
                 for one in accept.contexts
                 if one.answer == pdu.ContextAnswer.ACCEPTED
             }
             self._classes = {one.id: one.abstract_syntax for one in request.contexts}
+            provided = {role.sop_class for role in accept.user.roles if role.provider}
+            for number, syntax in self._syntaxes.items():
+                if self._classes[number] in provided:
+                    self._taken_by_peer[self._classes[number], syntax] = number
             self._connection.accept(accept)
 
     def _take(self, piece: DataReceived) -> None:
@@ -246,10 +269,19 @@ class Line(asyncio.BufferedProtocol):
 
     def _begin(self, context: int, command: Command) -> None:
         """Act on a command."""
-        self._context, self._command = context, command
         if command.is_answer:
-            raise RemoteViolation("an answer to nothing")
-        if command.field == Request.STORE and command.has_data_set:
+            if self._dialogue is None or not self._dialogue.hear(command):
+                raise RemoteViolation("an answer to nothing")
+            return
+        if self._dialogue is not None:
+            if command.field != Request.CANCEL or command.has_data_set:
+                raise RemoteViolation("a request while another one is being answered")
+            self._dialogue.cancel(command.answered)
+            return
+        self._context, self._command = context, command
+        if self._classes[context] in MODELS and command.has_data_set:
+            self._arrival = IncomingQuestion()
+        elif command.field == Request.STORE and command.has_data_set:
             self._arrival = self._visit.begin(
                 command, sop_class=self._classes[context], transfer_syntax=self._syntaxes[context]
             )
@@ -279,7 +311,76 @@ class Line(asyncio.BufferedProtocol):
             self._work(arrival.seal, lambda _: None)
         elif self._rest_is_last:
             self._rest_is_last = False
-            self._work(arrival.finish, self._stored)
+            if isinstance(arrival, IncomingQuestion):
+                self._ask(arrival)
+            else:
+                self._work(arrival.finish, self._stored)
+
+    def _ask(self, question: IncomingQuestion) -> None:
+        """Let a thread answer a question; what arrives meanwhile is still looked at."""
+        self._arrival = None
+        if question.is_too_long:
+            self._answer(statuses.CANNOT_UNDERSTAND, "the question is too long")
+            return
+        if not self._questions.enter():
+            self._answer(statuses.OUT_OF_RESOURCES, "too many questions at once, ask again later")
+            return
+        context = self._context
+
+        def post(said: Said) -> None:
+            self._loop.call_soon_threadsafe(self._say, dialogue, said)
+
+        def run() -> None:
+            self._visit.answer(
+                dialogue,
+                sop_class=self._classes[context],
+                syntax=self._syntaxes[context],
+                identifier=question.identifier,
+                storage=self._taken_by_peer,
+            )
+
+        self._dialogue = dialogue = Dialogue(self._command, context, post)
+        self._untaken = 0
+        work = self._loop.run_in_executor(self._questions.threads, run)
+        work.add_done_callback(lambda done: self._answered(dialogue, done))
+
+    def _say(self, dialogue: Dialogue, said: Said) -> None:
+        """Send a piece of an answer."""
+        if self._is_gone or self._connection.state is not State.ESTABLISHED:
+            dialogue.end()
+            return
+        self._connection.send(
+            said.context, said.data, is_command=said.is_command, is_last=said.is_last
+        )
+        self._send()
+        if said.is_final:
+            self._dialogue = None
+            self._active_at = self._loop.time()
+        elif self._is_blocked:
+            self._untaken += len(said.data)
+        else:
+            dialogue.taken(len(said.data))
+
+    def _answered(self, dialogue: Dialogue, work: asyncio.Future[None]) -> None:
+        """Learn that the thread of a question has ended: without a last word, all has."""
+        self._questions.leave()
+        problem = None if work.cancelled() else work.exception()
+        if problem is not None and not self._is_gone:
+            # The message of a foreign exception can hold values of the data set.
+            why = str(problem) if isinstance(problem, Gone) else type(problem).__name__
+            self._log.info("DICOM: an answer to %s broke off: %s", self._visit.name, why)
+        if self._dialogue is not dialogue:
+            return
+        self._dialogue = None
+        if self._is_gone:
+            self._end()
+        else:
+            self._abort()
+
+    def _leave_dialogue(self) -> None:
+        """Tell a thread that nobody listens any more."""
+        if self._dialogue is not None:
+            self._dialogue.end()
 
     def _stored(self, outcome: tuple[int, str]) -> None:
         """Answer for an object."""
@@ -350,6 +451,7 @@ class Line(asyncio.BufferedProtocol):
     def _abort(self) -> None:
         """End at once, with a word if an association is there."""
         self._drop_arrival()
+        self._leave_dialogue()
         if self._connection.state is State.AWAITING_REQUEST:
             self._connection.time_out()
         elif not self._connection.is_over and self._connection.state is not State.AWAITING_CLOSE:

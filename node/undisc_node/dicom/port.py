@@ -20,6 +20,8 @@ from typing import Final
 
 from undisc_node.dicom.bounds import Admission, Bounds
 from undisc_node.dicom.line import Line
+from undisc_node.dicom.providing.provider import Provider
+from undisc_node.dicom.providing.questions import Questions
 from undisc_node.dicom.store_scp import Report, Stores, Visit
 from undisc_node.services.errors import Unavailable
 from undisc_node.services.ports import KnowsCallers
@@ -43,6 +45,7 @@ class DicomPort:
         senders: Tells who calls.
         stores: Where objects go.
         on_report: Takes reports of storage commitment that an archive sends, or None.
+        provider: Answers questions of workstations, or None.
         bounds: What to put up with.
         tls: Speaks TLS with every connection; None for none. Asked for each of them, as the
             certificates that are let in change.
@@ -57,6 +60,7 @@ class DicomPort:
         senders: KnowsCallers,
         stores: Stores,
         on_report: Report | None = None,
+        provider: Provider | None = None,
         bounds: Bounds | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
         logger: logging.Logger | None = None,
@@ -66,6 +70,7 @@ class DicomPort:
         self._senders = senders
         self._stores = stores
         self._on_report = on_report
+        self._provider = provider
         self._bounds = bounds or Bounds()
         self._tls = tls
         self._log = logger or logging.getLogger(__name__)
@@ -80,6 +85,7 @@ class DicomPort:
         self._strangers: dict[str, float] = {}
         self._buffer = memoryview(bytearray(_BUFFER))
         self._workers: ThreadPoolExecutor | None = None
+        self._questions = Questions(self._bounds.questions)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -156,6 +162,7 @@ class DicomPort:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_SECONDS)
         duties[1].cancel()
+        self._questions.close(wait=not self._lines)
         if self._workers is not None:
             self._workers.shutdown(wait=not self._lines, cancel_futures=True)
 
@@ -207,6 +214,7 @@ class DicomPort:
             on_report=self._on_report,
             logger=self._log,
             largest=self._bounds.data_set,
+            provider=self._provider,
         )
 
         def closed(line: Line) -> None:
@@ -219,6 +227,7 @@ class DicomPort:
         line = Line(
             loop=loop,
             workers=self._workers,
+            questions=self._questions,
             buffer=self._buffer,
             bounds=self._bounds,
             address=address,

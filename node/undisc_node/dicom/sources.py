@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+from undisc_node.dicom.part10 import read_frame
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _WINDOW = 65_536  # bytes; larger reads go straight to the caller's buffer
+_META: Final = 65_536  # bytes that hold any file meta information
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,21 @@ class Following(io.RawIOBase):
         target[: len(part)] = part
         self._head = self._head[len(part) :]
         return len(part)
+
+
+def data_set_of(stream: BinaryIO, size: int) -> BinaryIO:
+    """Return what follows the file meta information of a stream that cannot be sought in.
+
+    Args:
+        stream: A Part 10 file, read from its first byte.
+        size: Its bytes.
+
+    Raises:
+        Invalid: This is no DICOM file.
+    """
+    head = stream.read(_META)
+    start = read_frame(io.BytesIO(head), size).data_set_at
+    return cast("BinaryIO", io.BufferedReader(Following(head[start:], stream), _META))
 
 
 class _Joined(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""C-STORE in the role of the provider (PS3.4 §B, PS3.7 §9.1.1), for one connection.
+"""What one connection brings: C-STORE in the role of the provider (PS3.4 §B, PS3.7 §9.1.1).
 
 A data set is sealed while it arrives, exactly as it is on the wire, behind file meta information
 made here. A sender is told "success" only after `store` has returned, which means the object is
@@ -8,12 +8,15 @@ durable.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from undisc_node.dicom.dimse import statuses
 from undisc_node.dicom.dimse.commands import Command
 from undisc_node.dicom.part10 import compose_part10
+from undisc_node.dicom.providing.asked import Asked
+from undisc_node.dicom.providing.dialogue import Dialogue, Gone
+from undisc_node.dicom.providing.provider import Provider
 from undisc_node.dicom.reader import FactReader
 from undisc_node.services.errors import Invalid, Refused, ServiceError
 from undisc_node.services.ports import KnowsCallers, Source, Spool
@@ -50,6 +53,7 @@ class Visit:
         on_report: Takes reports of storage commitment, or None.
         logger: Where to write lines without patient data.
         largest: Bytes of the largest data set.
+        provider: Answers questions of workstations, or None.
     """
 
     def __init__(
@@ -61,8 +65,10 @@ class Visit:
         on_report: Report | None,
         logger: logging.Logger,
         largest: int,
+        provider: Provider | None = None,
     ) -> None:
         self._on_report = on_report
+        self._provider = provider
         self._address = address
         self._senders = senders
         self._stores = stores
@@ -94,6 +100,47 @@ class Visit:
             return False
         self._senders.note(SenderCounts(self.caller.name))
         return True
+
+    @property
+    def may_query(self) -> bool:
+        """Whether it may query and retrieve, now."""
+        if self._provider is None:
+            return False
+        caller = self._senders.identify(self._address, self._title, self._fingerprint)
+        return caller is not None and caller.may_query
+
+    def answer(
+        self,
+        dialogue: Dialogue,
+        *,
+        sop_class: str,
+        syntax: str,
+        identifier: bytes,
+        storage: Mapping[tuple[str, str], int],
+    ) -> None:
+        """Answer a question, to its end; raises `Gone`.
+
+        Args:
+            dialogue: The operation.
+            sop_class: What was agreed upon for its context.
+            syntax: Transfer syntax that was agreed upon for its context.
+            identifier: The data set of the question.
+            storage: By SOP class and transfer syntax, contexts in which instances are taken.
+        """
+        if self._provider is None:
+            raise Gone("nobody answers questions")
+        asked = Asked(
+            command=dialogue.request,
+            sop_class=sop_class,
+            syntax=syntax,
+            identifier=identifier,
+            name=self.name,
+            address=self._address,
+            ae_title=self._title.strip(),
+            may_query=self.may_query,
+            storage=storage,
+        )
+        self._provider.answer(asked, dialogue)
 
     def begin(self, command: Command, *, sop_class: str, transfer_syntax: str) -> Arrival:
         """Begin to take an object in. What forbids it is said at its end.

@@ -20,7 +20,7 @@ INLINE_TEXT: Final = 65_536  # bytes of one text
 INLINE_PALETTE: Final = 131_072  # bytes of a full 16-bit palette: viewers draw black without it
 
 _BINARY: Final = {b"OB": 1, b"OW": 2, b"OL": 4, b"OF": 4, b"OD": 8, b"OV": 8, b"UN": 1}
-_NUMBERS: Final = {
+NUMBERS: Final = {
     b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"UV": "Q", b"SV": "q", b"FL": "f", b"FD": "d",
 }  # fmt: skip
 _PLAIN: Final = frozenset((b"AE", b"AS", b"CS", b"DA", b"DT", b"TM", b"UI"))
@@ -34,8 +34,8 @@ Element = dict[str, Any]
 
 def width_of(representation: bytes) -> int:
     """Return the bytes of one value whose byte order matters, else 1."""
-    if representation in _NUMBERS:
-        return struct.calcsize("<" + _NUMBERS[representation])
+    if representation in NUMBERS:
+        return struct.calcsize("<" + NUMBERS[representation])
     return _BINARY.get(representation, 1)
 
 
@@ -45,7 +45,7 @@ def most_inline(tag: int, representation: bytes) -> int:
         return INLINE_PALETTE
     if representation in _BINARY:
         return INLINE
-    return INLINE_NUMBERS if representation in _NUMBERS else INLINE_TEXT
+    return INLINE_NUMBERS if representation in NUMBERS else INLINE_TEXT
 
 
 def element_of(
@@ -100,7 +100,7 @@ def _values(representation: bytes, raw: bytes, sets: tuple[str, ...], order: str
         count = len(raw) // 4
         pairs = struct.unpack(f"{order}{2 * count}H", raw[: 4 * count])
         return [f"{pairs[at]:04X}{pairs[at + 1]:04X}" for at in range(0, 2 * count, 2)]
-    code = _NUMBERS.get(representation)
+    code = NUMBERS.get(representation)
     if code is None:  # a representation that does not exist yet
         return [_plain(text.decode_whole(raw, sets))]
     count = len(raw) // struct.calcsize("<" + code)

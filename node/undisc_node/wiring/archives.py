@@ -34,6 +34,7 @@ class ArchiveParts:
         delivering: Puts studies into them.
         duties: What is done again and again.
         commitments: Takes reports of storage commitment that come to the DICOM port.
+        opening: Opens archives.
     """
 
     archiving: Archiving
@@ -41,6 +42,7 @@ class ArchiveParts:
     delivering: Delivering
     duties: tuple[Duty, ...]
     commitments: Commitments
+    opening: ConfiguredArchives
 
 
 def build_archives(
@@ -105,4 +107,5 @@ def build_archives(
             entropy=entropy,
         ),
         commitments=commitments,
+        opening=archives,
     )

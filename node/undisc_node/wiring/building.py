@@ -65,6 +65,7 @@ from undisc_node.wiring.ingest import build_ingest
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.patients import build_patients
+from undisc_node.wiring.workstations import build_provider
 from undisc_protocol.identity import read_identity
 from undisc_protocol.keys import SignKey, box_key
 
@@ -401,6 +402,16 @@ def build(  # noqa: PLR0915 - a statement for each part
             ),
             hl7=department.hl7,
             on_report=archives.commitments.on_report,
+            provider=build_provider(
+                catalog=catalog,
+                packs=packs,
+                contents=contents,
+                searching=dicomweb.searching,
+                archives=archives.opening,
+                journal=journal,
+                ae_title=settings.dicom_ae_title,
+                senders=ingest.known,
+            ),
             listeners=listeners,
             catalog=catalog,
             packs=packs,

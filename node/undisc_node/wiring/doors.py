@@ -23,6 +23,7 @@ def dicom_ports(node: Node) -> dict[str, DicomPort]:
             senders=senders,
             stores=node.receiving,
             on_report=node.on_report,
+            provider=node.provider,
         )
     }
     if settings.dicom_tls_certificate:
@@ -33,6 +34,7 @@ def dicom_ports(node: Node) -> dict[str, DicomPort]:
             senders=senders,
             stores=node.receiving,
             on_report=node.on_report,
+            provider=node.provider,
             tls=TlsContexts(
                 certificate=Path(settings.dicom_tls_certificate),
                 key=Path(settings.dicom_tls_key),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from undisc_node.clocks import SystemClock
 from undisc_node.config import Settings
+from undisc_node.dicom.providing.provider import Provider
 from undisc_node.dicom.store_scp import Report
 from undisc_node.hl7.listener import MllpPort
 from undisc_node.services.auditing import Journal
@@ -40,6 +41,7 @@ class Node:
         recalling: Asks peers what they remember of this node, after it came back from a backup.
         status: Sums the node up.
         on_report: Takes reports of storage commitment that come to the DICOM port.
+        provider: Answers questions of workstations at the DICOM port.
         listeners: Filled in when the doors are open.
         catalog: Rows.
         packs: Bytes.
@@ -59,6 +61,7 @@ class Node:
     hl7: MllpPort | None
     recalling: Recalling
     on_report: Report
+    provider: Provider
     listeners: dict[str, str]
     catalog: SqliteCatalog
     packs: PackStore

@@ -64,9 +64,16 @@ _ABOUT_INSTANCES: Final = (Request.STORE, Request.EVENT_REPORT)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far a retrieval is (PS3.7 §9.1.3.1, §9.1.4.1)."""
+    """How far a retrieval is (PS3.7 §9.1.3.1, §9.1.4.1).
 
-    remaining: int
+    Attributes:
+        remaining: Sub-operations to come; None at the end, where it must not be told.
+        completed: Those that went well.
+        failed: Those that did not.
+        warning: Those that went well with a warning.
+    """
+
+    remaining: int | None
     completed: int
     failed: int
     warning: int
@@ -148,7 +155,8 @@ def decode_command(data: bytes | bytearray | memoryview) -> Command:
     counts = None
     if any(tag in values for tag in (_REMAINING, _COMPLETED, _FAILED, _WARNING)):
         counts = Counts(
-            *(_number(values, tag) for tag in (_REMAINING, _COMPLETED, _FAILED, _WARNING))
+            _number(values, _REMAINING) if _REMAINING in values else None,
+            *(_number(values, tag) for tag in (_COMPLETED, _FAILED, _WARNING)),
         )
     return Command(
         field=field,
@@ -196,8 +204,9 @@ def encode_command(command: Command) -> bytes:
         values.append((_EVENT, _short(command.event)))
     if command.counts is not None:
         counts = command.counts
+        if counts.remaining is not None:
+            values.append((_REMAINING, _short(counts.remaining)))
         values += [
-            (_REMAINING, _short(counts.remaining)),
             (_COMPLETED, _short(counts.completed)),
             (_FAILED, _short(counts.failed)),
             (_WARNING, _short(counts.warning)),

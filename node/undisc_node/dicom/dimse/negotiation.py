@@ -1,8 +1,9 @@
 """What is agreed upon when somebody wants an association (PS3.8 §9.3.3, PS3.7 §D.3).
 
 Every storage class is taken, also retired and private ones, in whatever transfer syntax the sender
-named first: the node keeps bytes as they come. What the standard registers for other services and
-the node does not do is refused.
+named first: the node keeps bytes as they come. Queries and retrievals are offered to whoever may
+ask, and to nobody else. What the standard registers for other services and the node does not do is
+refused.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ _NOT_STORAGE: Final = frozenset(  # queries that are named within it
     f"{_STORAGE}{branch}"
     for branch in ("200.4", "200.5", "200.6", "201.2", "201.3", "201.4", "201.5", "201.6")
 )
+QUERIES: Final = frozenset(
+    f"1.2.840.10008.5.1.4.1.2.{root}.{kind}" for root in (1, 2) for kind in (1, 2, 3)
+)
+"""Patient and study root, FIND, MOVE and GET (PS3.4 §C.6)."""
+_LITTLE: Final = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE))  # in which we encode answers
 _PLAIN_SYNTAXES: Final = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG))
 
 
@@ -56,41 +62,50 @@ def is_storage(sop_class: str) -> bool:
     return sop_class.startswith(_STORAGE) and sop_class not in _NOT_STORAGE
 
 
-def answer(request: AssociateRequest, *, max_length: int) -> AssociateAccept:
+def answer(request: AssociateRequest, *, max_length: int, queries: bool = False) -> AssociateAccept:
     """Answer a request for an association.
 
     Operations are not asynchronous, so these are not answered: that is how one declines (PS3.7
-    §D.3.3.3). Roles are as they are by default, but for whoever reports a storage commitment: it
-    opens the association in the role of the provider (PS3.4 §J.3.3), for which it selects roles.
+    §D.3.3.3). Roles are as they are by default, but for two: whoever reports a storage commitment
+    opens the association in the role of the provider (PS3.4 §J.3.3), for which it selects roles;
+    and whoever retrieves by C-GET selects that role for what it takes (PS3.4 §C.5.3.1).
 
     Args:
         request: What is asked for.
         max_length: Bytes of the largest P-DATA-TF PDU that we take.
+        queries: Whether the other side may query and retrieve.
     """
     reports = any(role.sop_class == COMMITMENT and role.provider for role in request.user.roles)
+    roles = [Role(COMMITMENT, user=False, provider=True)] if reports else []
+    if queries:
+        roles += [
+            Role(role.sop_class, user=role.user, provider=True)
+            for role in request.user.roles
+            if role.provider and is_storage(role.sop_class)
+        ]
     return AssociateAccept(
         called=request.called,
         calling=request.calling,
-        contexts=tuple(_result(context, reports=reports) for context in request.contexts),
-        user=UserInformation(
-            max_length,
-            CLASS_UID,
-            VERSION_NAME,
-            roles=(Role(COMMITMENT, user=False, provider=True),) if reports else (),
+        contexts=tuple(
+            _result(context, reports=reports, queries=queries) for context in request.contexts
         ),
+        user=UserInformation(max_length, CLASS_UID, VERSION_NAME, roles=tuple(roles)),
     )
 
 
-def _result(context: ProposedContext, *, reports: bool) -> ContextResult:
+def _result(context: ProposedContext, *, reports: bool, queries: bool) -> ContextResult:
     """Decide about one context."""
     first = context.transfer_syntaxes[0]
-    if context.abstract_syntax == VERIFICATION or (
+    known = _PLAIN_SYNTAXES
+    if queries and context.abstract_syntax in QUERIES:
+        known = _LITTLE
+    elif context.abstract_syntax != VERIFICATION and not (
         reports and context.abstract_syntax == COMMITMENT
     ):
-        plain = [uid for uid in context.transfer_syntaxes if uid in _PLAIN_SYNTAXES]
-        if plain:
-            return ContextResult(context.id, ContextAnswer.ACCEPTED, plain[0])
-        return ContextResult(context.id, ContextAnswer.TRANSFER_SYNTAXES, first)
-    if is_storage(context.abstract_syntax):
-        return ContextResult(context.id, ContextAnswer.ACCEPTED, first)
-    return ContextResult(context.id, ContextAnswer.ABSTRACT_SYNTAX, first)
+        if is_storage(context.abstract_syntax):
+            return ContextResult(context.id, ContextAnswer.ACCEPTED, first)
+        return ContextResult(context.id, ContextAnswer.ABSTRACT_SYNTAX, first)
+    understood = [uid for uid in context.transfer_syntaxes if uid in known]
+    if understood:
+        return ContextResult(context.id, ContextAnswer.ACCEPTED, understood[0])
+    return ContextResult(context.id, ContextAnswer.TRANSFER_SYNTAXES, first)

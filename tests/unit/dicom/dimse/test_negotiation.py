@@ -10,6 +10,7 @@ from undisc_node.dicom.upper_layer import pdu
 from undisc_node.dicom.upper_layer.user_information import Role, UserInformation
 
 IMPLICIT, EXPLICIT, JPEG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
+FINDS = ("1.2.840.10008.5.1.4.1.2.1.1", "1.2.840.10008.5.1.4.1.2.2.1")
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
@@ -51,6 +52,28 @@ def test_neither_roles_nor_asynchronous_operations_are_agreed_upon():
     accept = answer(pdu.AssociateRequest("A", "B", (), user), max_length=64)
     assert accept.user.operations is None
     assert accept.user.roles == ()
+
+
+def test_whoever_may_query_is_offered_queries_and_takes_instances_back():
+    """PS3.4 §C.5.3.1: in a C-GET the workstation is the provider of storage."""
+    proposed = (
+        *(
+            pdu.ProposedContext(n, uid, (JPEG, EXPLICIT))
+            for n, uid in zip((1, 3), FINDS, strict=True)
+        ),
+        pdu.ProposedContext(5, FINDS[0], (JPEG,)),
+        pdu.ProposedContext(7, CT, (JPEG, EXPLICIT)),
+    )
+    roles = (Role(CT, user=False, provider=True), Role(FINDS[0], user=False, provider=True))
+    request = pdu.AssociateRequest("A", "B", proposed, UserInformation(0, roles=roles))
+    accept = answer(request, max_length=64, queries=True)
+    assert [(one.answer, one.transfer_syntax) for one in accept.contexts] == [
+        (0, EXPLICIT), (0, EXPLICIT), (4, JPEG), (0, JPEG),
+    ]  # fmt: skip
+    assert accept.user.roles == (Role(CT, user=False, provider=True),)
+    refused = answer(request, max_length=64)
+    assert [one.answer for one in refused.contexts] == [3, 3, 3, 0]
+    assert refused.user.roles == ()
 
 
 def test_a_storage_commitment_is_reported_by_whoever_selects_the_role_of_the_provider():
