@@ -276,7 +276,7 @@ def test_an_instance_of_many_chunks_costs_a_chunk_of_memory(tmp_path):
         def begin(self):
             return packs.spool(lambda _: None)
 
-        def store(self, source, sender, digest):
+        def store(self, source, sender, digest, _facts):
             sizes.append(source.size)
 
     body = data_set(description=b"d" * 100) + struct.pack("<HHL", 0x7FE0, 0x10, 256 * 2**20)

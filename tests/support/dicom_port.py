@@ -33,7 +33,7 @@ class Received:
     def begin(self):
         return MemorySpool()
 
-    def store(self, source, sender, digest):
+    def store(self, source, sender, digest, _facts):
         if self.refusal is not None:
             raise self.refusal
         with source.open() as stream:
@@ -76,7 +76,7 @@ class Calling(Received):
         super().__init__()
         self._act = act
 
-    def store(self, source, sender, digest):
+    def store(self, source, sender, digest, _facts):
         self._act(source, sender)
 
 

@@ -19,6 +19,7 @@ from undisc_node.dicom.providing.dialogue import Dialogue, Gone
 from undisc_node.dicom.providing.provider import Provider
 from undisc_node.dicom.reader import FactReader
 from undisc_node.services.errors import Invalid, Refused, ServiceError
+from undisc_node.services.model import InstanceFacts
 from undisc_node.services.ports import KnowsCallers, Source, Spool
 from undisc_node.services.sender_model import Caller, SenderCounts, SenderState
 
@@ -32,7 +33,7 @@ class Stores(Protocol):
     def begin(self) -> Spool:
         """Begin an object that arrives piece by piece; raises `ServiceError` when none may."""
 
-    def store(self, source: Source, sender: str, digest: bytes = b"", /) -> object:
+    def store(self, source: Source, sender: str, digest: bytes, facts: InstanceFacts, /) -> object:
         """Store an object durably before returning; raises `ServiceError` to refuse it."""
 
     def quarantine(self, source: Source, caller: Caller, digest: bytes = b"", /) -> object:
@@ -182,7 +183,7 @@ class Visit:
         if caller.state is SenderState.PENDING:
             self._stores.quarantine(spool, caller, spool.hash)
         else:
-            self._stores.store(spool, caller.sender, spool.hash)
+            self._stores.store(spool, caller.sender, spool.hash, facts)
 
     def count(self, problem: Exception | None, size: int = 0) -> tuple[int, str]:
         """Count what became of an object; return status and comment of the answer."""

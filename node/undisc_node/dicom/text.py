@@ -68,6 +68,8 @@ def visible(text: str) -> str:
 
 def clean(text: str) -> str:
     """Drop control characters and direction overrides, trim, and cut at `MAX_TEXT`."""
+    if len(text) <= MAX_TEXT and text.isascii() and text.isprintable():
+        return text.strip()  # most texts are
     kept = "".join(
         character
         for character in text[: 4 * MAX_TEXT]

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Final, Protocol
 
 from undisc_node.services.errors import ServiceError
+from undisc_node.services.model import InstanceFacts
 from undisc_node.services.ports import Source, Spool
 from undisc_node.services.receiving import StoreOutcome
 from undisc_node.services.sender_model import Caller
@@ -117,7 +118,13 @@ class _Stores(Protocol):
     def begin(self) -> Spool:
         """Begin an instance that arrives piece by piece."""
 
-    def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
+    def store(
+        self,
+        source: Source,
+        sender: str,
+        digest: bytes = b"",
+        facts: InstanceFacts | None = None,
+    ) -> StoreOutcome:
         """Store one instance; durable on return."""
 
     def quarantine(self, source: Source, caller: Caller, digest: bytes = b"") -> StoreOutcome:
@@ -144,10 +151,16 @@ class MeteredReceiving:
         """Begin an instance that arrives piece by piece; raises as the one who stores does."""
         return self._receiving.begin()
 
-    def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
+    def store(
+        self,
+        source: Source,
+        sender: str,
+        digest: bytes = b"",
+        facts: InstanceFacts | None = None,
+    ) -> StoreOutcome:
         """Store one instance, and count it; raises as the one who stores does."""
         return self._counted(
-            way_of(sender), source, lambda: self._receiving.store(source, sender, digest)
+            way_of(sender), source, lambda: self._receiving.store(source, sender, digest, facts)
         )
 
     def quarantine(self, source: Source, caller: Caller, digest: bytes = b"") -> StoreOutcome:

@@ -26,6 +26,7 @@ from undisc_node.services.deciding import (
 )
 from undisc_node.services.errors import Conflict, Refused, ServiceError
 from undisc_node.services.model import (
+    InstanceFacts,
     Pack,
     PackRole,
     Study,
@@ -119,13 +120,20 @@ class Receiving:
         self._room.see()
         return self._packs.spool(self._room.see)
 
-    def store(self, source: Source, sender: str, digest: bytes = b"") -> StoreOutcome:
+    def store(
+        self,
+        source: Source,
+        sender: str,
+        digest: bytes = b"",
+        facts: InstanceFacts | None = None,
+    ) -> StoreOutcome:
         """Store one instance; durable on return.
 
         Args:
             source: A complete Part 10 file (PS3.10), kept byte for byte.
             sender: `dicom:<name>` or `import`.
             digest: BLAKE3 of its bytes, where it is known already.
+            facts: What it says, where it was read already.
 
         Raises:
             Invalid: Not a DICOM object that can be stored.
@@ -133,7 +141,7 @@ class Receiving:
             Conflict: The study is full.
             Unavailable: The disk is at its reserve.
         """
-        facts = self._reader.facts(source)
+        facts = facts or self._reader.facts(source)
         if not digest:
             with source.open() as stream:
                 digest = hash_object(stream)

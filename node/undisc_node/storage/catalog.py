@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from undisc_node.services.ports import Entropy
 from undisc_node.storage.archives import DeliveryTable, PacsTable
@@ -56,70 +55,66 @@ it, which only works at a moment without a reader, and a busy node may have none
 _IDLE_READERS: Final = 8  # connections kept open between looks; each has a page cache of 2 MB
 
 
-@dataclass(frozen=True, slots=True)
+_Table = TypeVar("_Table")
+
+
+class _Bound(Generic[_Table]):
+    """A table that is bound to the session when it is first asked for: a change uses two or three.
+
+    Args:
+        table: Makes it from a session.
+    """
+
+    def __init__(self, table: Callable[[Session], _Table]) -> None:
+        self._table = table
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, records: CatalogRecords, owner: type) -> _Table:
+        # Kept under its own name, so that Python does not come here again.
+        table = self._table(records.session)
+        records.__dict__[self._name] = table
+        return table
+
+
 class CatalogRecords:
-    """Everything the catalog keeps, within one session."""
+    """Everything the catalog keeps, within one session.
 
-    studies: StudyTable
-    grants: GrantTable
-    shares: ShareTable
-    peers: PeerTable
-    tickets: TicketTable
-    fetches: FetchTable
-    log: LogTable
-    restored: RestoredTable
-    witnessed: WitnessedTable
-    figures: FigureTable
-    queue: QueueTable
-    links: LinkTable
-    staff: StaffTable
-    pacs: PacsTable
-    deliveries: DeliveryTable
-    media: MediaTable
-    orders: OrderTable
-    reports: ReportTable
-    notices: NoticeTable
-    consents: ConsentTable
-    visits: VisitTable
-    codes: CodeTable
-    desk: DeskTable
-    wishes: WishTable
-    browsing: BrowsingTable
-    patients: PatientTable
-    senders: SenderTable
+    Args:
+        session: One change or one look.
+    """
 
-    @classmethod
-    def within(cls, session: Session) -> CatalogRecords:
-        """Bind every table to a session."""
-        return cls(
-            studies=StudyTable(session),
-            grants=GrantTable(session),
-            shares=ShareTable(session),
-            peers=PeerTable(session),
-            tickets=TicketTable(session),
-            fetches=FetchTable(session),
-            log=LogTable(session),
-            restored=RestoredTable(session),
-            witnessed=WitnessedTable(session),
-            figures=FigureTable(session),
-            queue=QueueTable(session),
-            links=LinkTable(session),
-            staff=StaffTable(session),
-            pacs=PacsTable(session),
-            deliveries=DeliveryTable(session),
-            media=MediaTable(session),
-            orders=OrderTable(session),
-            reports=ReportTable(session),
-            notices=NoticeTable(session),
-            consents=ConsentTable(session),
-            visits=VisitTable(session),
-            codes=CodeTable(session),
-            desk=DeskTable(session),
-            wishes=WishTable(session),
-            browsing=BrowsingTable(session),
-            patients=PatientTable(session),
-            senders=SenderTable(session),
-        )
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    studies = _Bound(StudyTable)
+    grants = _Bound(GrantTable)
+    shares = _Bound(ShareTable)
+    peers = _Bound(PeerTable)
+    tickets = _Bound(TicketTable)
+    fetches = _Bound(FetchTable)
+    log = _Bound(LogTable)
+    restored = _Bound(RestoredTable)
+    witnessed = _Bound(WitnessedTable)
+    figures = _Bound(FigureTable)
+    queue = _Bound(QueueTable)
+    links = _Bound(LinkTable)
+    staff = _Bound(StaffTable)
+    pacs = _Bound(PacsTable)
+    deliveries = _Bound(DeliveryTable)
+    media = _Bound(MediaTable)
+    orders = _Bound(OrderTable)
+    reports = _Bound(ReportTable)
+    notices = _Bound(NoticeTable)
+    consents = _Bound(ConsentTable)
+    visits = _Bound(VisitTable)
+    codes = _Bound(CodeTable)
+    desk = _Bound(DeskTable)
+    wishes = _Bound(WishTable)
+    browsing = _Bound(BrowsingTable)
+    patients = _Bound(PatientTable)
+    senders = _Bound(SenderTable)
 
 
 class SqliteCatalog:
@@ -241,7 +236,7 @@ class SqliteCatalog:
             connection.execute(begin)
         session = Session(connection, self._path, writable=writable)
         try:
-            yield CatalogRecords.within(session)
+            yield CatalogRecords(session)
             with database_faults(self._path):
                 connection.execute("COMMIT")
         finally:

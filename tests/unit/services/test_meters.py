@@ -14,7 +14,7 @@ class Receiving:
     def __init__(self):
         self.answer = SimpleNamespace(status="stored")
 
-    def store(self, source, sender, digest=b""):
+    def store(self, source, sender, digest=b"", facts=None):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -83,7 +83,7 @@ class CatalogView:
             self.connection.execute("BEGIN")
         session = Session(self.connection, self.path, writable=False)
         try:
-            yield CatalogRecords.within(session)
+            yield CatalogRecords(session)
         finally:
             session.end()
             if self.connection.in_transaction:
