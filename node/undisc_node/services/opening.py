@@ -8,7 +8,6 @@ place, in one change: of two at once, one wins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 from undisc_node.services import auditing
@@ -17,6 +16,14 @@ from undisc_node.services.browsing import Browsing, opened_by_link, reader
 from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession, Kind, SessionRow
 from undisc_node.services.errors import Conflict, Refused
 from undisc_node.services.identity import OwnIdentity
+from undisc_node.services.link_looks import (
+    CodeTries,
+    Looked,
+    check_left,
+    no_attempts,
+    of_patient,
+    of_share,
+)
 from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
@@ -25,14 +32,11 @@ from undisc_node.services.ports import Catalog, Clock, Records
 from undisc_node.services.revoking import revoke_within
 from undisc_protocol import limits
 from undisc_protocol.browser import Act, Asked, read_browser
-from undisc_protocol.capability.delegation import COMMAND_READ
 from undisc_protocol.did import Did, decode_did
 from undisc_protocol.errors import (
-    AttemptsUsedUp,
     BadFields,
     Locked,
     NotGranted,
-    RemoteProtocolError,
     Replayed,
     Revoked,
     UsesUsedUp,
@@ -43,30 +47,6 @@ from undisc_protocol.link_code import read_code
 from undisc_protocol.log import Actor
 
 _UNKNOWN_READER: Final = "browser"
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What a link is, without anything of what it opens.
-
-    Attributes:
-        kind: Whose it is.
-        problem: Code of why it opens nothing now, or empty; `claimed` when a browser's key has
-            taken its place, and it still opens what can be seen and revoked.
-        passcode: Whether it asks for a passcode or PIN.
-        contact: Where one-time codes go, mostly hidden; empty for none.
-        attempts: Attempts that are left.
-        expires: Its end, seconds; 0 if it opens nothing.
-        may_copy: Whether what it opens may be downloaded.
-    """
-
-    kind: Kind
-    problem: str
-    passcode: bool
-    contact: str
-    attempts: int
-    expires: int
-    may_copy: bool
 
 
 class Opening:
@@ -103,6 +83,11 @@ class Opening:
         self._browsing = browsing
         self._links = links
         self._kek = key_encryption_key
+        self._codes = CodeTries(clock)
+
+    def greeting(self) -> tuple[bytes, int]:
+        """Return to whom browsers address what they sign, and the time, seconds."""
+        return self._own.id, self._now()
 
     def _now(self) -> int:
         return self._clock.now_ms() // 1000
@@ -129,10 +114,10 @@ class Opening:
         with self._catalog.look() as records:
             key = records.patients.key(asked.link)
             if key is not None:
-                return self._patient(records, key)
-            return self._share(records, asked.link)
+                return of_patient(records, key, self._now())
+            return of_share(records, asked.link, self._now())
 
-    def look_code(self, typed: str) -> Looked:
+    def look_code(self, typed: str, who: str = "") -> Looked:
         """Say what the link beside a code is.
 
         Raises:
@@ -140,65 +125,15 @@ class Opening:
             NotGranted: There is no such code here.
         """
         with self._catalog.look() as records:
-            return self._patient(records, self._key_of_code(records, typed))
+            return of_patient(records, self._key_of_code(records, typed, who), self._now())
 
-    def _key_of_code(self, records: Records, typed: str) -> PatientKey:
+    def _key_of_code(self, records: Records, typed: str, who: str) -> PatientKey:
+        self._codes.check(who)
         key = records.patients.by_handle(code_handle(self._kek, read_code(typed)))
         if key is None:
+            self._codes.wrong(who)
             raise NotGranted("there is no such code here")
         return key
-
-    def _patient(self, records: Records, key: PatientKey) -> Looked:
-        pin = records.wishes.pin(key.visit)
-        grants = [records.grants.get(one.grant) for one in records.patients.grants(key.did)]
-        ends = [one.expires for one in grants if one is not None and one.revoked_ms is None]
-        if key.ended_ms is not None:
-            problem = "revoked"
-        elif pin is None:
-            problem = "no_pin"
-        elif pin.used_up:
-            problem = "attempts_used_up"
-        elif key.retired_ms is not None:
-            problem = "claimed"
-        elif not ends:
-            problem = "revoked" if grants else "not_ready"
-        else:
-            problem = "" if max(ends) > self._now() else "expired"
-        left = pin.max_attempts - pin.attempts if pin else 0
-        return Looked(
-            kind=Kind.PATIENT,
-            problem=problem,
-            passcode=True,
-            contact="",
-            attempts=left,
-            expires=max(ends, default=0),
-            may_copy=True,
-        )
-
-    def _share(self, records: Records, did: Did) -> Looked:
-        link = records.links.get(did)
-        if link is None:
-            raise NotGranted("there is no such link here")
-        shared = next(iter(records.patients.shares_to(did)), None)
-        looked = Looked(
-            kind=Kind.SHARE,
-            problem="",
-            passcode=link.passcode is not None,
-            contact=hidden(shared.contact) if shared else "",
-            attempts=link.max_attempts - link.attempts,
-            expires=0,
-            may_copy=False,
-        )
-        try:
-            opens = opened_by_link(records, did, self._now())
-            _check_left(link)
-        except RemoteProtocolError as problem:
-            return replace(looked, problem=problem.code)
-        return replace(
-            looked,
-            expires=max(one.expires for one in opens),
-            may_copy=all(one.command == COMMAND_READ for one in opens),
-        )
 
     # --- Opening ----------------------------------------------------------------------------------
 
@@ -225,7 +160,7 @@ class Opening:
             return self._begin_patient(key)
         return self._open_share(asked, tester)
 
-    def open_code(self, typed: str, pin: str) -> tuple[str, SessionRow]:
+    def open_code(self, typed: str, pin: str, who: str = "") -> tuple[str, SessionRow]:
         """Open a patient's link by its code and the PIN: there is no key then, and no sharing.
 
         Raises:
@@ -233,7 +168,7 @@ class Opening:
             RemoteProtocolError: As `open`.
         """
         with self._catalog.look() as records:
-            key = self._key_of_code(records, typed)
+            key = self._key_of_code(records, typed, who)
         self._pass_pin(key, pin, None)
         return self._begin_patient(key)
 
@@ -254,7 +189,7 @@ class Opening:
         with self._catalog.change() as records:
             self._use_message(records, asked)
             if not records.wishes.take_attempt(key.visit):
-                raise _no_attempts("PINs")
+                raise no_attempts("PINs")
         if self._passcodes.fits(row.kept, pin):
             with self._catalog.change() as records:
                 now = records.wishes.pin(key.visit)
@@ -285,7 +220,7 @@ class Opening:
                 raise NotGranted("there is no such link here")
             opened_by_link(records, link.did, self._now())
             shared = next(iter(records.patients.shares_to(link.did)), None)
-        _check_left(link)
+        check_left(link)
         test = tester is not None and shared is not None and shared.visit == tester.row.visit
         counted = link.passcode is not None
         if link.passcode is not None:
@@ -316,7 +251,7 @@ class Opening:
         with self._catalog.change() as records:
             self._use_message(records, asked)
             if not records.links.take_attempt(link.did):
-                raise _no_attempts("passcodes")
+                raise no_attempts("passcodes")
         if self._passcodes.fits(link.passcode, asked.passcode):
             return
         with self._catalog.change() as records:
@@ -364,7 +299,7 @@ class Opening:
         return self._put_in_place(key, asked.key, software=asked.software)
 
     def claim_code(
-        self, typed: str, pin: str, new: Did, *, software: bool
+        self, typed: str, pin: str, new: Did, *, software: bool, who: str = ""
     ) -> tuple[str, SessionRow]:
         """Likewise with the code in the place of the link.
 
@@ -374,7 +309,7 @@ class Opening:
         """
         decode_did(new)
         with self._catalog.look() as records:
-            key = self._key_of_code(records, typed)
+            key = self._key_of_code(records, typed, who)
         self._pass_pin(key, pin, None)
         return self._put_in_place(key, new, software=software)
 
@@ -460,27 +395,8 @@ class Opening:
         return AccessRow(self._clock.now_ms(), kind, link, None, session, who, None)
 
 
-def hidden(contact: str) -> str:
-    """Return a contact as a reader may see it: enough to recognise, not enough to learn."""
-    name, at, domain = contact.rpartition("@")
-    if at:
-        return f"{name[:1]}***@{domain[:1]}***"
-    return f"*** {contact[-2:]}" if contact else ""
-
-
 def _stranger(name: str) -> Actor:
     return Actor(user=_UNKNOWN_READER, name=name, role="reader", requestor=True, net="")
-
-
-def _check_left(link: LinkRow) -> None:
-    if link.uses_used_up:
-        raise UsesUsedUp("the link was opened as often as it may be")
-    if link.attempts_used_up:
-        raise _no_attempts("passcodes")
-
-
-def _no_attempts(what: str) -> AttemptsUsedUp:
-    return AttemptsUsedUp(f"too many wrong {what} were given for the link")
 
 
 def _wrong(what: str, left: int) -> WrongPasscode:

@@ -122,7 +122,7 @@ def bounded_bodies(pace: Pace = PACE) -> Middleware:
     return middleware
 
 
-def _who(request: web.Request) -> str:
+def caller_of(request: web.Request) -> str:
     """Return what counts as one caller: an IPv4 address or an IPv6 /64; empty on a Unix socket."""
     if not request.remote:
         return ""
@@ -140,7 +140,7 @@ def bounded_concurrency(
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        who = _who(request)
+        who = caller_of(request)
         if running.total() >= at_once or (who and running[who] >= of_address):
             raise Busy("the node is at its limit of requests at once")
         running[who] += 1

@@ -1,10 +1,74 @@
-"""What the admin socket needs of patients' links; see `uses`."""
+"""What pages of links and the admin socket need of patients; all of it is synchronous."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from undisc_node.services.browsing_rows import AccessRow, BrowserSession, SessionRow
+from undisc_node.services.link_looks import Looked
 from undisc_node.services.patient_links import Access, Handout
+from undisc_node.services.patient_rows import PatientShare
+from undisc_node.services.patient_sharing import Overview, Wanted
+from undisc_protocol.did import Did
+
+
+class OpensLinks(Protocol):
+    """Looks at links, opens and claims them."""
+
+    def greeting(self) -> tuple[bytes, int]:
+        """Return to whom browsers address what they sign, and the time, seconds."""
+
+    def look(self, raw: bytes) -> Looked:
+        """Say what a link is; nothing is spent."""
+
+    def look_code(self, typed: str, who: str = "") -> Looked:
+        """Say what the link beside a code is."""
+
+    def open(self, raw: bytes, tester: BrowserSession | None = None) -> tuple[str, SessionRow]:
+        """Pass the protection of a link; return the cookie and the session's row."""
+
+    def open_code(self, typed: str, pin: str, who: str = "") -> tuple[str, SessionRow]:
+        """Open a patient's link by its code and the PIN."""
+
+    def claim(self, raw: bytes) -> tuple[str, SessionRow]:
+        """Let the browser's own key take the place of a link's."""
+
+    def claim_code(
+        self, typed: str, pin: str, new: Did, *, software: bool, who: str = ""
+    ) -> tuple[str, SessionRow]:
+        """Likewise, with the code in the place of the link."""
+
+
+class ChecksSessions(Protocol):
+    """Knows browser sessions."""
+
+    def session_of(self, cookie: str) -> BrowserSession:
+        """Return the session of a cookie as it stands now."""
+
+    def end(self, cookie: str) -> None:
+        """End a session."""
+
+
+class SharesForPatients(Protocol):
+    """Shares and revokes for patients."""
+
+    def overview(self, session: BrowserSession) -> Overview:
+        """Return what the patient's page shows."""
+
+    def accesses(self, session: BrowserSession) -> Sequence[AccessRow]:
+        """List who did what."""
+
+    def share(
+        self, session: BrowserSession, tokens: Sequence[bytes], wanted: Wanted
+    ) -> tuple[PatientShare, Sequence[bytes]]:
+        """Take in what a patient's browser has signed for one recipient."""
+
+    def revoke(self, session: BrowserSession, share_id: bytes) -> PatientShare:
+        """End what was given to one recipient."""
+
+    def revoke_all(self, session: BrowserSession) -> int:
+        """End everything that was given to anybody."""
 
 
 class HandsOutLinks(Protocol):

@@ -13,6 +13,7 @@ from aiohttp import web
 from undisc_node.web import peer_api
 from undisc_node.web.pages.assets import asset_routes
 from undisc_node.web.pages.rendering import page
+from undisc_node.web.patients import api as patients
 from undisc_node.web.routing import NO_BODY, Authority, Route
 
 
@@ -31,10 +32,13 @@ PAGES: Final = (
         page=True,
     ),
     *asset_routes(Authority.ANYONE),
+    *patients.ROUTES,
 )
 """What people open with a browser."""
 
 ROUTES: Final = (*peer_api.ROUTES, *PAGES)
 
-ACCEPTS: Final = frozenset({Authority.ANYONE, Authority.SIGNED, Authority.TICKET})
+ACCEPTS: Final = frozenset(
+    {Authority.ANYONE, Authority.SIGNED, Authority.TICKET, Authority.BROWSER}
+)
 """Authorities that this listener can check."""

@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol
 
 from undisc_node.services.ports import Reply
 from undisc_node.web.links_uses import Unlocks
+from undisc_node.web.patients_uses import ChecksSessions, OpensLinks, SharesForPatients
 
 
 class Slice(Protocol):
@@ -115,3 +116,6 @@ class PublicUses:
     recalling: TellsMemories
     heeding: TakesNotices
     unlocking: Unlocks
+    opening: OpensLinks
+    browsing: ChecksSessions
+    patient_sharing: SharesForPatients

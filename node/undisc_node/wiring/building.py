@@ -344,6 +344,9 @@ def build(  # noqa: PLR0915 - a statement for each part
             any_node=links.any_node,
         ),
         unlocking=links.unlocking,
+        opening=patients.opening,
+        browsing=patients.browsing,
+        patient_sharing=patients.sharing,
         receipts=Receipts(
             catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
         ),

@@ -48,6 +48,7 @@ from unit.web.fakes_consents import consent_parts
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
+from unit.web.fakes_patients import patient_parts
 from unit.web.fakes_status import FakeStatus
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
@@ -483,7 +484,7 @@ def admin_uses(**others) -> AdminUses:
 def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
     parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking"), serving)
-    others = {"recalling": FakeRecalling(), "heeding": FakeHeeding()}
+    others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), **patient_parts()}
     return PublicUses(peering=FakePeering(), **parts, **others)
 
 

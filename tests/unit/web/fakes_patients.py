@@ -51,3 +51,14 @@ class FakePatientLinks:
 
     def reopen(self, visit_id, actor):
         self.calls.append(("reopen", actor))
+
+
+class FakeOpening:
+    """Greets; tests of the pages bring a real one."""
+
+    def greeting(self):
+        return b"n" * 32, NOW_MS // 1000
+
+
+def patient_parts():
+    return {"opening": FakeOpening(), "browsing": None, "patient_sharing": None}
