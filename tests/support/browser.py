@@ -10,10 +10,16 @@ from typing import Any
 from support.practice import Practice
 from support.samples import name as random_name
 from undisc_node.services.browsing_rows import BrowserSession
+from undisc_node.services.patient_rows import PatientShare
+from undisc_node.services.patient_sharing import Wanted
 from undisc_protocol.browser import Act, sign_browser
 from undisc_protocol.capability.delegation import COMMAND_READ, sign_share
 from undisc_protocol.keys import SignKey, link_key
-from undisc_protocol.link import read_link
+from undisc_protocol.link import read_link, write_link
+
+PIN = "4711 blue"
+SECRET = b"secret of the doctor's link, 32b"
+OTHER_SECRET = b"secret of another link, 32 bytes"
 
 
 class Browser:
@@ -98,3 +104,16 @@ class Browser:
             for study, grant in self.overview().studies
             if grant is not None
         ]
+
+
+def shared(
+    patient: Browser, wanted: Wanted | None = None, secret: bytes = SECRET, **changes: Any
+) -> tuple[PatientShare, Browser]:
+    """Let the patient make a link for a doctor; return what was shared and the doctor's browser."""
+    practice = patient.practice
+    made, _ = practice.patient_sharing.share(
+        patient.session(),
+        patient.tokens(link_key(secret).did, **changes),
+        wanted or Wanted("Dr. Ann", passcode="blue horse"),
+    )
+    return made, Browser.at(practice, write_link(practice.url, secret))

@@ -1,0 +1,196 @@
+"""What a patient shares: how it opens, who is told what, and how it is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from support.browser import OTHER_SECRET, SECRET, shared
+from support.practice import befriend
+from undisc_node.services.browsing_rows import Access, Kind
+from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
+from undisc_node.services.model import FetchState
+from undisc_node.services.patient_sharing import Wanted
+from undisc_protocol.capability.delegation import COMMAND_VIEW
+from undisc_protocol.errors import (
+    Expired,
+    RemoteProtocolError,
+    Revoked,
+    StudyUnavailable,
+    UsesUsedUp,
+    WrongPasscode,
+)
+from undisc_protocol.link import write_link
+
+# --- Shared ---------------------------------------------------------------------------------------
+
+
+def test_a_share_opens_with_its_passcode(patient):
+    made, doctor = shared(patient)
+    looked = doctor.look()
+    assert (looked.kind, looked.passcode, looked.problem) == (Kind.SHARE, True, "")
+    with pytest.raises(WrongPasscode):
+        doctor.open("wrong horse")
+    session = doctor.open("blue horse", name="Dr. Ann Smith")
+    assert session.studies == patient.session().studies
+    (one,) = patient.overview().shares
+    assert (one.state, one.link.uses, one.shared.id) == ("active", 1, made.id)
+
+
+def test_a_cookie_is_useless_after_the_share_was_revoked(patient):
+    made, doctor = shared(patient)
+    session = doctor.open("blue horse")
+    patient.practice.patient_sharing.revoke(patient.session(), made.id)
+    assert not patient.practice.browsing.stands(session)
+    with pytest.raises((RemoteProtocolError, Refused)):
+        doctor.session()
+    with pytest.raises(Revoked):
+        doctor.open("blue horse")
+    assert doctor.look().problem == "revoked"
+    (one,) = patient.overview().shares
+    assert one.state == "revoked"
+
+
+def test_everything_is_taken_back_at_once(patient):
+    _made, doctor = shared(patient)
+    _, other = shared(patient, Wanted("Dr. Ben"), OTHER_SECRET)
+    other.open()
+    assert patient.practice.patient_sharing.revoke_all(patient.session()) == 2
+    for browser in (doctor, other):
+        with pytest.raises((RemoteProtocolError, Refused)):
+            browser.open("blue horse")
+    assert patient.session().studies, "the patient's own stays"
+    assert patient.practice.patient_sharing.revoke_all(patient.session()) == 0
+
+
+def test_a_share_of_one_series_and_for_viewing_says_so(patient):
+    series = (b"a" * 16, b"b" * 16)
+    _, doctor = shared(patient, Wanted("Dr. Ben"), command=COMMAND_VIEW, series=series)
+    session = doctor.open()
+    study = patient.practice.study().id
+    assert session.series == {study: frozenset(series)}
+    assert not session.may_copy(study)
+
+
+def test_a_share_for_one_use_opens_once(patient):
+    _, doctor = shared(patient, Wanted("Dr. Ben", uses=1))
+    assert doctor.open().row.use == 1
+    with pytest.raises(UsesUsedUp):
+        doctor.open()
+    assert doctor.look().problem == "uses_used_up"
+    assert doctor.session().studies, "what was opened goes on"
+
+
+def test_a_share_ends_by_itself(patient, clock):
+    _, doctor = shared(patient, expires=clock.now_ms() // 1000 + 60)
+    doctor.open("blue horse")
+    clock.advance(61)
+    with pytest.raises(Expired):
+        doctor.session()
+    assert doctor.look().problem == "expired"
+
+
+def test_a_share_of_a_held_study_says_so(patient):
+    _, doctor = shared(patient)
+    doctor.open("blue horse")
+    patient.practice.studies.hold(patient.practice.study().id, "mixed up", "anna")
+    with pytest.raises(StudyUnavailable):
+        doctor.session()
+
+
+def test_the_patient_tries_a_share_as_the_doctor_would(patient):
+    """The real way, the passcode included; it spends no use, and the page says when it was."""
+    _made, doctor = shared(patient, Wanted("Dr. Ben", passcode="blue horse", uses=1))
+    with pytest.raises(WrongPasscode):
+        doctor.open("wrong", tester=patient)
+    assert doctor.open("blue horse", tester=patient).row.test
+    (one,) = patient.overview().shares
+    assert (one.link.uses, one.shared.tested_ms) == (0, patient.practice.clock.now_ms())
+    assert patient.practice.kinds()[-1] == "link.tested"
+    assert doctor.open("blue horse").row.use == 1
+
+
+def test_a_reader_is_no_patient(patient):
+    made, doctor = shared(patient)
+    session = doctor.open("blue horse")
+    sharing = patient.practice.patient_sharing
+    for attempt in (
+        lambda: sharing.overview(session),
+        lambda: sharing.accesses(session),
+        lambda: sharing.revoke(session, made.id),
+        lambda: sharing.revoke_all(session),
+        lambda: sharing.share(session, patient.tokens(doctor.key.did), Wanted("me")),
+    ):
+        with pytest.raises(Refused):
+            attempt()
+
+
+def test_a_visit_cannot_touch_the_shares_of_another(patient, found):
+    made, _ = shared(patient)
+    with pytest.raises(NotFound):
+        patient.practice.patient_sharing.revoke(
+            replace(patient.session(), row=replace(patient.session().row, visit=b"o" * 16)),
+            made.id,
+        )
+
+
+@pytest.mark.parametrize("wanted", [Wanted(""), Wanted("x" * 65), Wanted("x", passcode="123")])
+def test_what_cannot_be_shared_is_said(patient, wanted):
+    with pytest.raises(Invalid):
+        shared(patient, wanted)
+    assert patient.overview().shares == []
+
+
+def test_a_link_is_shared_with_once(patient):
+    shared(patient)
+    with pytest.raises(Conflict):
+        shared(patient, nonce=b"another one.")
+
+
+def test_a_share_goes_straight_to_a_connected_practice(visited, patient, found):
+    practice, *_ = visited
+    hospital = found("hospital")
+    befriend(practice, hospital)
+    tokens = patient.tokens(hospital.own.key.did)
+    _, offers = practice.patient_sharing.share(patient.session(), tokens, Wanted("Hospital"))
+    assert hospital.bring(offers[0]).state is FetchState.DONE
+    (one,) = patient.overview().shares
+    assert one.peer.id == hospital.own.id
+
+
+def test_a_doctors_link_has_two_doors(visited, patient, found):
+    """The same link in another practice's node."""
+    practice, *_ = visited
+    hospital = found("hospital")
+    befriend(practice, hospital)
+    shared(patient)
+    link = write_link(practice.url, SECRET)
+    (fetch,) = hospital.link_fetching.start(link, "blue horse", "admin")
+    assert hospital.ended(fetch.id).state is FetchState.DONE
+    found_rows = practice.patient_sharing.accesses(patient.session())
+    assert [(row.kind, row.who) for row in found_rows if row.node] == [
+        (Access.STORED, "Practice hospital"),
+        (Access.COPIED, "Practice hospital"),
+        (Access.OPENED, "Practice hospital"),
+    ]
+
+
+def test_the_patient_reads_who_did_what(patient, clock):
+    practice, study = patient.practice, patient.practice.study().id
+    _, doctor = shared(patient)
+    with pytest.raises(WrongPasscode):
+        doctor.open("wrong", name="Dr. Who")
+    clock.advance(1)
+    session = doctor.open("blue horse", name="Dr. Ann")
+    for what in (Access.VIEWED, Access.VIEWED, Access.COPIED):
+        clock.advance(1)
+        practice.browsing.note(session, what, study)
+    rows = practice.patient_sharing.accesses(patient.session())
+    assert [(row.kind, row.who) for row in rows if row.link == doctor.key.did] == [
+        (Access.COPIED, "Dr. Ann"),
+        (Access.VIEWED, "Dr. Ann"),
+        (Access.OPENED, "Dr. Ann"),
+        (Access.WRONG, "Dr. Who"),
+    ]
+    assert practice.kinds()[-2:] == ["study.viewed", "study.copied"]
