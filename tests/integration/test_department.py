@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
 
 from support import hl7_messages as hl7
+from support.dcmtk import dcmtk
 from support.ris import Ris, with_hl7
 from support.two_nodes import RunningNode, dicom_file, refused, short_directory
 
@@ -26,7 +29,13 @@ def department():
         folder = directory / "reports"
         folder.mkdir()
         path = node.home / "undisc.toml"
-        path.write_text(path.read_text() + f'\n[reports]\nfolder = "{folder}"\n')
+        watched = directory / "watched"
+        watched.mkdir()
+        path.write_text(
+            f'{path.read_text()}\n[reports]\nfolder = "{folder}"\n'
+            f"\n[watch]\nquiet_seconds = 1\n"
+            f'\n[[watch.folders]]\nname = "ultrasound"\npath = "{watched}"\n'
+        )
         node.start()
         ris = Ris(port)
         try:
@@ -138,3 +147,57 @@ def test_what_the_ris_said_survives_a_kill(department):
     again.close()
     waiting = node.admin.get("reports").raw["reports"]
     assert [one["accession"] for one in waiting] == ["A-16"]
+
+
+def test_a_watched_folder_is_a_sender(department):
+    """What appears is stored and put away; what is no image is put aside, with the reason."""
+    node, _, folder = department
+    watched = folder.parent / "watched"
+    content = dicom_file(1, study="1.2.17", accession=b"A-17", name=b"Doe^Jane")
+    (watched / "device").mkdir()
+    (watched / "device" / "still-writing.part").write_bytes(content)
+    (watched / "letter.txt").write_bytes(b"Dear colleague")
+    (watched / "device" / "still-writing.part").rename(watched / "device" / "IM0001")
+    (study,) = until(lambda: [one for one in node.studies() if one["uid"] == "1.2.17"])
+    assert (study["sender"], study["instances"]) == ("watch:ultrasound", 1)
+    assert list(node.exported(study["id"]).values()) == [content]
+    until(lambda: [one for one in (watched / "done").rglob("*") if one.is_file()])
+    until(lambda: len([one for one in (watched / "failed").rglob("*") if one.is_file()]) == 2)
+    left = [one for one in watched.rglob("*") if one.is_file()]
+    assert {one.relative_to(watched).parts[0] for one in left} == {"done", "failed"}
+
+
+def test_a_report_that_a_modality_sends_is_shown_and_leaves_on_a_disc_as_pdf(department, tmp_path):
+    """C-STORE of an encapsulated PDF (PS3.3 §A.45.1); the disc has it as a file, too."""
+    node, _, _ = department
+    study = image(node, "1.2.18", "A-18")
+    report = _encapsulated_pdf("1.2.18", "A-18")
+    report.save_as(tmp_path / "report.dcm", enforce_file_format=True)
+    subprocess.run(
+        [dcmtk("storescu"), "-aec", "UNDISC", "-R", "127.0.0.1", str(node.dicom_port),
+         str(tmp_path / "report.dcm")],
+        check=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+    (shown,) = reports(node, study)
+    assert (shown["sop_class"], shown["sender"]) == (report.SOPClassUID, "dicom:scanner")
+    assert len(node.instances(study)) == 2
+    assert len(node.ask("studies", "show", study)["reports"]) == 1
+    node.ask("studies", "export", study, str(tmp_path / "disc"), "--media")
+    (pdf,) = (tmp_path / "disc" / "REPORTS").iterdir()
+    assert pdf.read_bytes() == hl7.PDF.ljust(len(hl7.PDF) + len(hl7.PDF) % 2, b"\0")
+
+
+def _encapsulated_pdf(study, accession):
+    """Return a minimal encapsulated PDF (PS3.3 §C.24.2)."""
+    report = Dataset()
+    report.SOPClassUID = "1.2.840.10008.5.1.4.1.1.104.1"
+    report.SOPInstanceUID = f"{study}.1"
+    report.StudyInstanceUID = study
+    report.SeriesInstanceUID = f"{study}.2"
+    report.PatientName, report.PatientID = "Doe^Jane", "P-100"
+    report.Modality, report.AccessionNumber = "DOC", accession
+    report.DocumentTitle, report.MIMETypeOfEncapsulatedDocument = "Report", "application/pdf"
+    report.EncapsulatedDocument = hl7.PDF + b"\0" * (len(hl7.PDF) % 2)
+    report.file_meta = FileMetaDataset()
+    report.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    return report
