@@ -1,7 +1,8 @@
-"""DICOM files for tests: pydicom's own test set, and small ones made by hand."""
+"""DICOM files for tests: the test sets of pydicom and pydicom-data, and small ones by hand."""
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pydicom.data
@@ -60,6 +61,32 @@ def pydicom_files() -> dict[str, Path]:
 def storable_files() -> dict[str, Path]:
     """Return the files that a node stores."""
     return {name: path for name, path in pydicom_files().items() if name not in UNSTORABLE}
+
+
+# The same for pydicom-data, which has the larger files of pydicom's tests.
+MORE_UNSTORABLE = {
+    "bad_sequence.dcm": "bad_uid",  # its lengths lie, and what is where the UID must be is none
+}
+
+
+def more_files() -> dict[str, Path]:
+    """Return every file of pydicom-data by its name there."""
+    folder = Path(str(files("data_store"))) / "data"
+    return {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def every_file() -> dict[str, Path]:
+    """Return every file of both test sets by its name, after that of its set."""
+    return {f"pydicom/{name}": path for name, path in pydicom_files().items()} | {
+        f"pydicom-data/{name}": path for name, path in more_files().items()
+    }
+
+
+def every_refusal() -> dict[str, str]:
+    """Return what of both sets cannot be stored, and why."""
+    return {f"pydicom/{name}": why for name, why in UNSTORABLE.items()} | {
+        f"pydicom-data/{name}": why for name, why in MORE_UNSTORABLE.items()
+    }
 
 
 SC = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture Image Storage
