@@ -45,7 +45,7 @@ PRUNED: Final = re.compile(
 that install pages, maps for debuggers, and the settings, which are ours."""
 
 MINIFIED: Final = frozenset({".js", ".css"})
-COMPRESSED: Final = frozenset({".js", ".css", ".html", ".json", ".svg", ".wasm", ".ttf"})
+COMPRESSED: Final = frozenset({".js", ".css", ".json", ".svg", ".wasm", ".ttf"})
 GAIN: Final = 0.9  # of the size: what compresses less is kept as it is
 DECODER: Final = b"CharLSWASM"
 """Stands in the one worker that makes functions from text, and needs a policy of its own for it."""

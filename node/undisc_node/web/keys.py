@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # these modules use the keys
     from undisc_node.web.routing import Route
     from undisc_node.web.spool import Spool
     from undisc_node.web.streaming import Streaming
+    from undisc_node.web.viewer.uses import ViewerUses
     from undisc_node.web.workers import Workers
 
 ROUTES: web.AppKey[Mapping[web.AbstractRoute, Route]] = web.AppKey("routes")
@@ -32,6 +33,7 @@ PAGES: web.AppKey[Pages] = web.AppKey("pages")
 PROBLEM_PAGE: web.AppKey[Callable[[web.Request, Told], web.Response]] = web.AppKey("problem_page")
 
 DICOMWEB: web.AppKey[Mounted] = web.AppKey("dicomweb")
+VIEWER: web.AppKey[ViewerUses] = web.AppKey("viewer")
 INTERNAL: web.AppKey[InternalUses] = web.AppKey("internal")
 
 BODY: web.RequestKey[Body] = web.RequestKey("body")

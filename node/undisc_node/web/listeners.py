@@ -113,6 +113,7 @@ def public_app(
     *,
     hosts: Iterable[str],
     practice: Practice,
+    spool: Spool,
     workers: Workers,
     bounds: Bounds,
     entropy: Entropy,
@@ -122,6 +123,8 @@ def public_app(
     app = _application("public", bounds, entropy, known_hosts(names, only_pages=True))
     _with_pages(app, practice)
     app[keys.PUBLIC] = uses
+    app[keys.VIEWER] = uses.viewer
+    app[keys.DICOMWEB] = Mounted(uses=uses.viewer.dicomweb, spool=spool)
     app[keys.WORKERS] = workers
     app[keys.STREAMING] = Streaming(workers=workers, pace=bounds.pace)
     return _with_routes(app, door.ROUTES, *door.ACCEPTS)
@@ -238,6 +241,7 @@ async def listening(
             public,
             hosts=doors.public_hosts,
             practice=doors.practice,
+            spool=spool,
             workers=workers,
             bounds=bounds,
             entropy=entropy,

@@ -15,6 +15,7 @@ from undisc_node.web.pages.assets import asset_routes
 from undisc_node.web.pages.rendering import page
 from undisc_node.web.patients import api as patients
 from undisc_node.web.routing import NO_BODY, Authority, Route
+from undisc_node.web.viewer import routes as viewer
 
 
 async def about(request: web.Request) -> web.StreamResponse:
@@ -33,6 +34,7 @@ PAGES: Final = (
     ),
     *asset_routes(Authority.ANYONE),
     *patients.ROUTES,
+    *viewer.ROUTES,
 )
 """What people open with a browser."""
 

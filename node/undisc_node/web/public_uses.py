@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from undisc_node.services.ports import Reply
 from undisc_node.web.links_uses import Unlocks
 from undisc_node.web.patients_uses import ChecksSessions, OpensLinks, SharesForPatients
+
+if TYPE_CHECKING:  # its modules use the keys
+    from undisc_node.web.viewer.uses import ViewerUses
 
 
 class Slice(Protocol):
@@ -119,3 +122,4 @@ class PublicUses:
     opening: OpensLinks
     browsing: ChecksSessions
     patient_sharing: SharesForPatients
+    viewer: ViewerUses

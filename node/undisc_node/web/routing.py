@@ -26,7 +26,6 @@ class Authority(Enum):
     SIGNED = "the message proves itself by its signature"
     TICKET = "the caller holds a ticket"
     ADMIN_SOCKET = "the system let the caller open the admin socket"
-    SESSION = "the browser holds a session that a link opened"
     STAFF = "name and password of one of the practice's own people"
     BROWSER = "the caller passed the protection of a link in a browser"
     LAN = "the caller reaches the internal listener"

@@ -65,6 +65,7 @@ from undisc_node.wiring.ingest import build_ingest
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.patients import build_patients
+from undisc_node.wiring.viewer import build_viewer
 from undisc_node.wiring.workstations import build_provider
 from undisc_protocol.identity import read_identity
 from undisc_protocol.keys import SignKey, box_key
@@ -270,6 +271,17 @@ def build(  # noqa: PLR0915 - a statement for each part
         work=work,
         entropy=entropy,
     )
+    media = Media(
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        composer=Composer(),
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        practice=settings.name,
+        version=version("undisc"),
+    )
     admin = AdminUses(
         status=Status(
             catalog=catalog,
@@ -292,17 +304,7 @@ def build(  # noqa: PLR0915 - a statement for each part
             reader=FactReader(),
             directories=DirectoryReader(),
         ),
-        media=Media(
-            catalog=catalog,
-            packs=packs,
-            contents=contents,
-            composer=Composer(),
-            journal=journal,
-            clock=clock,
-            entropy=entropy,
-            practice=settings.name,
-            version=version("undisc"),
-        ),
+        media=media,
         settling=settling,
         peering=peering,
         granting=Granting(
@@ -361,6 +363,15 @@ def build(  # noqa: PLR0915 - a statement for each part
         ),
         streams=Streams(catalog=catalog, packs=packs, clock=clock, served=meters.served),
         recalling=recalling,
+        viewer=build_viewer(
+            catalog=catalog,
+            packs=packs,
+            contents=contents,
+            dicomweb=dicomweb,
+            reports_of=department.uses["reporting"].of_study,
+            media=media,
+            sessions=patients.browsing,
+        ),
     )
     try:
         yield Node(

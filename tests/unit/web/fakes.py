@@ -50,6 +50,7 @@ from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_patients import patient_parts
 from unit.web.fakes_status import FakeStatus
+from unit.web.fakes_viewer import VIEWER
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 NOW = NOW_MS // 1000
@@ -484,7 +485,8 @@ def admin_uses(**others) -> AdminUses:
 def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
     parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking"), serving)
-    others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), **patient_parts()}
+    others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), "viewer": VIEWER}
+    others |= patient_parts()
     return PublicUses(peering=FakePeering(), **parts, **others)
 
 

@@ -57,6 +57,7 @@ def mount(
     authority: Authority,
     allowed: AllowedOf,
     storing: bool = True,
+    page: bool = False,
 ) -> tuple[Route, ...]:
     """Make the routes of DICOMweb.
 
@@ -66,6 +67,7 @@ def mount(
         allowed: Says what the caller of a request may see, or raises. It may put a check into
             `keys.STILL` of the request, which is then asked while the answer leaves.
         storing: Whether there are routes to store.
+        page: Whether pages in browsers are the callers, see `Route`.
     """
     base = prefix + NAME
 
@@ -83,6 +85,7 @@ def mount(
             authority=authority,
             body_limit=NO_BODY,
             handler=scoped(handler),
+            page=page,
         )
         for path, handler in READS
     ]

@@ -30,7 +30,7 @@ def base_of(request: web.Request) -> str:
         raise Invalid("the request's host is no host")
     before, name, _ = request.path.partition(NAME)
     route = route_of(request)
-    if route is not None and route.authority is Authority.SESSION:
+    if route is not None and route.authority is Authority.BROWSER:
         return f"{before}{name}"
     return f"{request.scheme}://{_with_port(request)}{before}{name}"
 
