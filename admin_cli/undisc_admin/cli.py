@@ -17,6 +17,7 @@ from undisc_admin.commands.pacs import pacs
 from undisc_admin.commands.peers import peers
 from undisc_admin.commands.queue import queue
 from undisc_admin.commands.restored import restored
+from undisc_admin.commands.senders import senders
 from undisc_admin.commands.shares import shares
 from undisc_admin.commands.staff import staff
 from undisc_admin.commands.status import status
@@ -86,6 +87,7 @@ for _command in (
     queue,
     staff,
     pacs,
+    senders,
     log,
     restored,
 ):

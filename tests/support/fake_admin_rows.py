@@ -42,6 +42,7 @@ STATUS: dict[str, Any] = {
     "log": {"origin": "bb" * 16, "size": 1234, "root": "cc" * 32},
     "disk_free": 52_480_000_000,
     "queue": 3,
+    "strangers": 1,
     "kit_verified": True,
     "restored_unconfirmed": None,
 }

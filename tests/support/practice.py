@@ -49,6 +49,7 @@ from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_sharing import PatientSharing
 from undisc_node.services.peering import SCOPES, Peering
 from undisc_node.services.ports import Catalog, PeerNetwork, Records, Reply, Source
+from undisc_node.services.quarantine import Quarantine, QuarantineBounds
 from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
@@ -140,6 +141,7 @@ class Practice:
     ) -> None:
         self.clock, self.reserve, self.quotas = clock, reserve, quotas
         self.any_node = False
+        self.quarantine_bounds = QuarantineBounds()
         self.own = own_identity(name, clock, demo=demo)
         self.url = self.own.urls[0]
         self.entropy = SeededEntropy(f"entropy of {name}")
@@ -176,9 +178,15 @@ class Practice:
         self.room = Room(
             catalog=catalog, packs=packs, clock=clock, reserve=self.reserve, quotas=self.quotas
         )
-        self.receiving = Receiving(**inside, reader=MemoryReader(), entropy=entropy, room=self.room)
-        self.studies = Studies(**inside)
         decided = {"catalog": catalog, "journal": journal, "clock": clock}
+        self.receiving = Receiving(
+            **inside,
+            reader=MemoryReader(),
+            entropy=entropy,
+            room=self.room,
+            quarantine=Quarantine(**decided, entropy=entropy, bounds=self.quarantine_bounds),
+        )
+        self.studies = Studies(**inside)
         self.peering = Peering(**decided, network=network, own=own, cards=cards)
         self.granting = Granting(**decided, entropy=entropy, own=own, offering=offering)
         self.sharing = Sharing(**decided, own=own, offering=offering)

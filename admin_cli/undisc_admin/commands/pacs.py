@@ -91,7 +91,7 @@ def add_pacs(
     note(f"PACS {row.text('name')} is added")
     hint(f"see whether it answers: undisc pacs echo {row.text('name')}")
     if row.text("retrieve") == "move":
-        hint("it sends to this node's DICOM port: list its address under dicom.senders")
+        hint("it sends to this node's DICOM port: undisc senders add NAME --address ADDRESS")
 
 
 pacs.add_command(list_deliveries)

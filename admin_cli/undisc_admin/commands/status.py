@@ -39,6 +39,7 @@ def _lines(answer: Answer) -> list[str]:
             ("public", _door(doors, "public")),
             ("internal", _door(doors, "internal")),
             ("dicom", _door(doors, "dicom")),
+            ("dicom with TLS", doors.text_or_none("dicom-tls") or ""),
             ("hl7", doors.text_or_none("hl7") or ""),
             ("home", answer.text("home")),
             ("version", answer.text("version")),
@@ -79,6 +80,8 @@ def _advise(answer: Answer) -> None:
             f"{count_of(waiting, 'arrival waits', 'arrivals wait')} for your decision: "
             "undisc studies list"
         )
+    if strangers := answer.integer("strangers"):
+        hint(f"{count_of(strangers, 'unknown sender')} in quarantine: undisc senders list")
     if queued := answer.integer("queue"):
         hint(
             f"{count_of(queued, 'thing waits', 'things wait')} for your decision: undisc queue list"

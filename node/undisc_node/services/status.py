@@ -56,6 +56,7 @@ class Status:
             frontier = records.log.frontier()
             restored = records.restored.latest()
             waiting = records.queue.count_open()
+            strangers = {row.sender for row in records.senders.quarantined()}
         return {
             "version": self._version,
             "name": self._own.name,
@@ -74,6 +75,7 @@ class Status:
                 "root": frontier.root().hex(),
             },
             "queue": waiting,
+            "strangers": len(strangers),
             "refusals": self._refusals.counts(),
             "disk_free": self._packs.free_bytes(),
             "kit_verified": self._kit_verified(),

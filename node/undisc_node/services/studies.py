@@ -250,7 +250,13 @@ class Studies:
             raise NotFound("no such study")
 
     def delete_if(
-        self, study_id: bytes, condition: Callable[[Records, Study], bool], actor: str, why: str
+        self,
+        study_id: bytes,
+        condition: Callable[[Records, Study], bool],
+        actor: str,
+        why: str,
+        *,
+        noted: bool = True,
     ) -> bool:
         """Erase a study if a condition holds within the very change; tell whether it was erased.
 
@@ -259,6 +265,7 @@ class Studies:
             condition: Looks at its row.
             actor: Who erases it.
             why: The reason, for the log.
+            noted: Write a line of the log; False when the condition writes one of its own.
         """
         with self._writing:
             with self._catalog.change(vital=True) as records:
@@ -271,13 +278,14 @@ class Studies:
                 now_ms = self._clock.now_ms()
                 records.tickets.drop(study=study_id, at_ms=now_ms)
                 records.studies.remove(study_id, now_ms)
-                self._journal.note(
-                    records,
-                    "study.deleted",
-                    who=auditing.user(actor),
-                    what=auditing.about_study(study),
-                    why=why,
-                )
+                if noted:
+                    self._journal.note(
+                        records,
+                        "study.deleted",
+                        who=auditing.user(actor),
+                        what=auditing.about_study(study),
+                        why=why,
+                    )
             self._contents.forget(study_id)
             for pack in packs:
                 self._packs.erase(pack)

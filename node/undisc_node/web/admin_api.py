@@ -20,6 +20,7 @@ from undisc_node.web import (
     admin_peers,
     admin_queue,
     admin_restored,
+    admin_senders,
     admin_staff,
     admin_studies,
 )
@@ -47,5 +48,6 @@ ROUTES: Final = (
     *admin_log.ROUTES,
     *admin_restored.ROUTES,
     *admin_pacs.ROUTES,
+    *admin_senders.ROUTES,
     *admin_deliveries.ROUTES,
 )

@@ -42,6 +42,7 @@ from undisc_node.web.department_uses import KeepsOrders, KeepsReports, Queues, T
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.patients_uses import HandsOutLinks
+from undisc_node.web.senders_uses import KeepsSenders
 from undisc_protocol.log import Event
 
 
@@ -381,6 +382,7 @@ class AdminUses:
     patient_links: HandsOutLinks
     staff: KeepsStaff
     archiving: KeepsArchives
+    senders: KeepsSenders
     pulling: Pulls
     delivering: Delivers
     clock: Clock

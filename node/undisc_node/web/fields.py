@@ -85,6 +85,10 @@ class Fields:
         """Take an id of `size` bytes, as hex."""
         return read_hex(name, self.text(name), size)
 
+    def has(self, name: str) -> bool:
+        """Tell whether a field is there and not null."""
+        return self._values.get(name) is not None
+
     def data(self, name: str) -> bytes:
         """Take bytes, as standard base64."""
         value = self._take(name)

@@ -61,7 +61,7 @@ from undisc_node.wiring.department import build_department
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.housekeeping import Housekeeping
-from undisc_node.wiring.ingest import build_ingest
+from undisc_node.wiring.ingest import build_ingest, build_senders
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.patients import build_patients
@@ -196,6 +196,16 @@ def build(  # noqa: PLR0915 - a statement for each part
         clock=clock,
         writing=writing,
     )
+    senders, sender_duties = build_senders(
+        settings,
+        ingest,
+        catalog=catalog,
+        packs=packs,
+        contents=contents,
+        studies=studies,
+        journal=journal,
+        clock=clock,
+    )
     retention = Retention(
         catalog=catalog,
         studies=studies,
@@ -328,6 +338,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
         archiving=archives.archiving,
+        senders=senders,
         pulling=archives.pulling,
         delivering=archives.delivering,
         clock=clock,
@@ -412,6 +423,7 @@ def build(  # noqa: PLR0915 - a statement for each part
                 *consents.duties,
                 *patients.duties,
                 *archives.duties,
+                *sender_duties,
                 searchable,
             ),
             hl7=department.hl7,

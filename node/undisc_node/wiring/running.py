@@ -86,7 +86,16 @@ async def run(node: Node) -> None:
                 await asyncio.to_thread(port.stop)
             if node.hl7 is not None:
                 await node.hl7.stop()
+            _count_senders(node)
             _log_event(node, "node.stopped")
+
+
+def _count_senders(node: Node) -> None:
+    """Write what came of senders since it was last written."""
+    try:
+        node.senders.flush()
+    except ServiceError as problem:
+        log.warning("what senders sent could not be counted: %s", problem.reason)
 
 
 def _recall(node: Node) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from support import fake_admin_rows as fake
 from support import fake_archives as archives
 from support import fake_consents as consents
+from support import fake_senders as senders
 from support.fake_admin import error
 from undisc_admin.cli import main
 from undisc_admin.errors import MEANINGS, ExitCode, exit_code_of
@@ -132,6 +133,25 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["pacs", "add", "main", "--dimse", "A@b:104"], {"pacs": archives.PACS_ROW}),
         (["pacs", "echo", "main"], {"pacs": archives.PACS_ROW, "milliseconds": 12}),
         (["pacs", "remove", "main", "--yes"], {"removed": "main"}),
+        (
+            ["senders", "list"],
+            {
+                "senders": [senders.STRANGER_ROW, senders.SENDER_ROW],
+                "unknown": "quarantine",
+                "refused": [senders.REFUSED],
+            },
+        ),
+        (["senders", "show", "ct1"], {"sender": senders.STRANGER_ROW, "studies": [senders.KEPT]}),
+        (["senders", "add", "ct1", "--address", "192.168.1.20"], {"sender": senders.SENDER_ROW}),
+        (
+            ["senders", "trust", "ct1", "--yes"],
+            {"sender": senders.SENDER_ROW, "let_in": senders.LET_IN},
+        ),
+        (["senders", "echo", "ct1"], {"sender": senders.SENDER_ROW, "milliseconds": 12}),
+        (
+            ["senders", "remove", "ct1", "--yes"],
+            {"sender": {**senders.SENDER_ROW, "state": "removed"}, "erased": senders.LET_IN},
+        ),
         (["pacs", "deliveries"], {"deliveries": [archives.DELIVERY_ROW]}),
         (["pacs", "cancel", "5e0a"], {"delivery": archives.DELIVERY_ROW}),
         (["studies", "push", "3f2a"], {"delivery": archives.DELIVERY_ROW}),
@@ -166,6 +186,11 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("visits", ["visits", "list"], {"visits": []}),
         ("visits/3f2a/offers", ["visits", "offers", "3f2a"], {"offers": []}),
         ("pacs", ["pacs", "list"], {"pacs": []}),
+        (
+            "senders",
+            ["senders", "list"],
+            {"senders": [], "unknown": "refuse", "refused": []},
+        ),
         ("deliveries", ["pacs", "deliveries"], {"deliveries": []}),
     ],
 )

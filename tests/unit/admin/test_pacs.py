@@ -24,7 +24,7 @@ def test_adding_says_what_to_do_next(undisc, node):
         "issuer": "",
     }
     assert "undisc pacs echo main" in done.stderr
-    assert "dicom.senders" in done.stderr
+    assert "undisc senders add" in done.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--dimse", "A@b:1", "--dicomweb", "https://x"]])

@@ -49,6 +49,7 @@ from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, dep
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_patients import patient_parts
+from unit.web.fakes_senders import FakeSenders
 from unit.web.fakes_status import FakeStatus
 from unit.web.fakes_viewer import VIEWER
 
@@ -476,6 +477,7 @@ def admin_uses(**others) -> AdminUses:
         "staff": FakeStaff(),
         "archiving": FakeArchiving(),
         "pulling": FakePulling(),
+        "senders": FakeSenders(),
         "delivering": FakeDelivering(),
         "clock": Clock(),
     }

@@ -86,6 +86,7 @@ def request_for(route: Route):
         "/admin/v1/staff": {"name": "ada", "role": "desk", "password": "a long password"},
         "/admin/v1/staff/abcd/reset": {"password": "a long password"},
         "/admin/v1/pacs": {"name": "archive", "dimse": "PACS@10.0.0.1:104"},
+        "/admin/v1/senders": {"name": "ct1", "address": "10.1.2.3"},
         "/admin/v1/pulls/look": {"patient": "4711"},
         "/admin/v1/consents": SAID,
         "/admin/v1/consents/abcd/withdraw": {"why": "asked"},

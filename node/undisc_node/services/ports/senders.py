@@ -21,7 +21,7 @@ class SenderRecords(Protocol):
         """Insert or replace by name."""
 
     def forget(self, name: str) -> None:
-        """Remove the row and its counts; nothing of it may be in quarantine."""
+        """Remove the row and its counts."""
 
     def counts(self) -> Sequence[SenderCounts]:
         """List what came of each, in alphabetical order; also of those without a row."""
