@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from typing import Final
 
 from undisc_node.services.errors import ServiceError, Unavailable
@@ -20,6 +20,7 @@ from undisc_protocol import limits
 
 PROBE_SECONDS: Final = 5.0  # between two test writes: 17,000 a day, each a page of the disk
 RETRY_SECONDS: Final = 1.0  # the same while they fail, so that a healed disk is seen soon
+_PATIENCE_SECONDS: Final = 1.0  # whoever asks waits so long for a test write; it goes on meanwhile
 SLOW_SECONDS: Final = 10.0  # a test write that takes longer; twice what another program may block
 BEHIND_MS: Final = limits.CLOCK_SKEW * 1000  # what other nodes forgive a clock
 
@@ -99,19 +100,29 @@ class Readiness:
             _log.info("the node is ready again")
 
     def _check_database(self) -> Check:
-        """Write and commit now and then; whoever asks in between gets the latest answer."""
+        """Write and commit now and then; whoever asks in between gets the latest answer.
+
+        The write has a thread of its own, so that a disk that stalls holds up nobody who asks.
+        """
         if self._probing.acquire(blocking=False):
-            try:
-                if self._elapsed() >= self._next_probe:
-                    self._probe_began = self._elapsed()
-                    self._database = Check("database", _code_of(self._catalog.probe))
-                    pause = RETRY_SECONDS if self._database.code else PROBE_SECONDS
-                    self._next_probe = self._elapsed() + pause
-            finally:
+            if self._elapsed() < self._next_probe:
                 self._probing.release()
+            else:
+                self._probe_began = self._elapsed()
+                probe = Thread(target=self._probe, name="readiness-probe", daemon=True)
+                probe.start()
+                probe.join(_PATIENCE_SECONDS)
         elif self._elapsed() - self._probe_began > SLOW_SECONDS:
             return Check("database", "database_slow")
         return self._database
+
+    def _probe(self) -> None:
+        try:
+            self._database = Check("database", _code_of(self._catalog.probe))
+            pause = RETRY_SECONDS if self._database.code else PROBE_SECONDS
+            self._next_probe = self._elapsed() + pause
+        finally:
+            self._probing.release()
 
     def _check_disk(self) -> None:
         if self._packs.free_bytes() < self._reserve:
