@@ -35,6 +35,7 @@ class MadeSessions:
     def __init__(self) -> None:
         self.known: dict[str, BrowserSession] = {}
         self.noted: list[tuple[str, Access, bytes]] = []
+        self.made = 0
 
     def session_of(self, cookie: str) -> BrowserSession:
         """Return the session, or refuse."""
@@ -84,7 +85,8 @@ class ViewerHouse:
         with self.house.catalog.look() as records:
             (pack,) = records.studies.packs(study)
         names = tuple(self.house.packs.series_name(pack, uid) for uid in series)
-        cookie = f"cookie-{len(self.sessions.known)}"
+        self.sessions.made += 1
+        cookie = f"cookie-{self.sessions.made}"
         hashed = cookie.encode().ljust(32, b".")
         until_ms = self.house.clock.now_ms() + 3_600_000
         row = SessionRow(

@@ -5,6 +5,7 @@ Every answer is a run of parts whose bytes are read while they leave, chunk by c
 
 from __future__ import annotations
 
+import base64
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -207,13 +208,12 @@ class Retrieving:
                 return self.frame(study, located, 1)
             width = pixels.bits // 8 if known.big_endian and pixels.bits > 8 else 1  # noqa: PLR2004 - bits of a byte
             extent = Extent(pixels.at, pixels.length, width)
+        # Any other type is a stranger's word: a browser might run it as a page.
+        is_pdf = path == "00420011" and text_of(known.attributes, "00420012") == PDF
+        media_type = PDF if is_pdf else OCTETS
         if extent is None:
-            raise nothing()
-        media_type = OCTETS
-        if path == "00420011" and text_of(known.attributes, "00420012") == PDF:
-            media_type = (
-                PDF  # any other type is a stranger's word: a browser might run it as a page
-            )
+            value = _inline(known, path)
+            return Part(media_type, "", len(value), iter([value]), location)
         return Part(media_type, "", extent.length, self._read(located, known, extent), location)
 
     def _frames_of(self, located: Located, known: Description) -> Sequence[Sequence[Extent]]:
@@ -243,6 +243,18 @@ class Retrieving:
         else:
             pieces = ObjectStream(self._packs, located).pieces(extent.at, extent.length)
         return _turned(pieces, extent.width) if known.big_endian and extent.width > 1 else pieces
+
+
+def _inline(known: Description, path: str) -> bytes:
+    """Return a value that is so short that the description itself holds it.
+
+    Raises:
+        NotFound: There is none.
+    """
+    element = known.attributes.get(path)
+    if not isinstance(element, dict) or "InlineBinary" not in element:
+        raise nothing()
+    return base64.b64decode(element["InlineBinary"])
 
 
 def _path(study: str, located: Located) -> str:

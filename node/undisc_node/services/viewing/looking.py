@@ -18,6 +18,7 @@ from undisc_node.services.dicomweb.holdings import Held, Holdings, nothing
 from undisc_node.services.dicomweb.model import number_of, text_of
 from undisc_node.services.dicomweb.rendering import Rendering, Wish
 from undisc_node.services.dicomweb.retrieving import Part, Retrieving
+from undisc_node.services.dicomweb.scope import view_only
 from undisc_node.services.errors import Invalid, NotFound, ServiceError
 from undisc_node.services.model import Study, StudyState
 from undisc_node.services.ports import Catalog
@@ -28,7 +29,7 @@ from undisc_node.services.viewing.session import Sessions, allowed_of
 MOST_DESCRIBED: Final = 500  # instances of a series whose number of frames is read
 _PDF_STARTS: Final = b"%PDF-"
 _PDF_WITHIN: Final = 1_024  # bytes in which a PDF begins (ISO 32000-1 Annex H, note 13)
-_PDF_CLASS: Final = "1.2.840.10008.5.1.4.1.1.104.1"
+PDF_CLASS: Final = "1.2.840.10008.5.1.4.1.1.104.1"
 _CDA_CLASS: Final = "1.2.840.10008.5.1.4.1.1.104.2"
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
 _ONE_FRAME: Final = frozenset(
@@ -200,8 +201,12 @@ class Looking:
 
         Raises:
             NotFound: Nothing of it may be seen.
+            Refused: It may only be looked at.
         """
-        self._sessions.note(session, what, self.still(session, study_uid).id)
+        study = self.still(session, study_uid)
+        if what is Access.COPIED and not session.may_copy(study.id):
+            raise view_only()
+        self._sessions.note(session, what, study.id)
 
     def still(self, session: BrowserSession, study_uid: str) -> Study:
         """Return a study if something of it may be seen at this moment.
@@ -222,7 +227,7 @@ class Looking:
             NotFound: There is no such report that the session may see.
         """
         located = self._report(session, study, series, sop)
-        if located.stored.header.sop_class in {_PDF_CLASS, _CDA_CLASS}:
+        if located.stored.header.sop_class in {PDF_CLASS, _CDA_CLASS}:
             raise nothing()
         return lines_of(self._retrieving.description(located).attributes)
 

@@ -20,6 +20,7 @@ from aiohttp import hdrs, web
 
 from undisc_node.services.dicomweb.rendering import Wish
 from undisc_node.services.errors import Invalid, NotFound, Refused
+from undisc_node.services.viewing.looking import PDF_CLASS
 from undisc_node.web import keys
 from undisc_node.web.admin_answers import send_chunks
 from undisc_node.web.dicomweb.mount import mount
@@ -63,7 +64,7 @@ async def light(request: web.Request) -> web.StreamResponse:
     if not studies:
         return page(request, "viewer/ended.html", status=_GONE, code="nothing_shown")
     uids = ",".join(one.study.uid for one in studies)
-    beside = any(one.reports for one in studies)
+    beside = any(report.sop_class == PDF_CLASS for one in studies for report in one.reports)
     full = f"{BASE}/basic?StudyInstanceUIDs={uids}"
     answer = page(
         request,

@@ -1,5 +1,6 @@
 // Runs before the full viewer: where its files are, and the end when the session ends.
 (() => {
+  console.time("scriptToView"); // the viewer ends it, and complains otherwise
   window.PUBLIC_URL = document.currentScript.dataset.base;
   window.browserImportFunction = (name) => import(name);
 
