@@ -20,6 +20,8 @@ from undisc_node.storage import home as homes
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.database import sizes
 from undisc_node.storage.packs.store import PackStore
+from undisc_node.web.asked.uses import AskedUses
+from undisc_node.web.desk.uses import DeskUses
 from undisc_node.web.dicomweb.uses import DicomWebUses
 from undisc_node.web.internal import InternalUses
 
@@ -38,6 +40,8 @@ def watch(
     clock: SystemClock,
     staff: Staff,
     dicomweb: DicomWebUses,
+    desk: DeskUses,
+    asked: AskedUses,
 ) -> InternalUses:
     """Build what the internal listener calls.
 
@@ -51,6 +55,8 @@ def watch(
         clock: Time.
         staff: Says who signs in.
         dicomweb: What DICOMweb calls.
+        desk: What the desk calls.
+        asked: What a device calls that was handed to a patient.
     """
     readiness = Readiness(
         catalog=catalog,
@@ -82,6 +88,8 @@ def watch(
         metrics_type=CONTENT_TYPE,
         staff=staff,
         dicomweb=dicomweb,
+        desk=desk,
+        asked=asked,
     )
 
 

@@ -6,18 +6,18 @@
 
 A visitor is a browser profile of its own. What it asks of other hosts, what the page complains of
 in the console and what breaks in a script is remembered and fails the test at the end. Screenshots
-lie in `build/screenshots`, for people.
+lie in `build/screenshots`, for people; `failed.png` shows where a test ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from support.programs import package
 
@@ -93,6 +93,11 @@ def visitor(
     try:
         yield page
         assert complaints == [], complaints
+    except BaseException:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        with suppress(Error):  # the browser itself may be gone
+            page.screenshot(path=SHOTS / "failed.png", full_page=True)
+        raise
     finally:
         context.close()
 

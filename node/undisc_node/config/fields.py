@@ -175,6 +175,18 @@ FIELDS: Final[Mapping[str, Field]] = {
         values.COUNT,
         "age in years at which a person decides alone, and what a parent decided ends",
     ),
+    "desk.idle_minutes": Field(
+        "desk_idle_minutes",
+        15,
+        values.COUNT,
+        "minutes without a click after which the desk signs off",
+    ),
+    "desk.calling_code": Field(
+        "calling_code",
+        "",
+        values.TEXT,
+        "put before telephone numbers without a country, such as `+1`; empty: it has to be typed",
+    ),
     "release.when": Field(
         "release_when",
         "minutes",

@@ -54,6 +54,8 @@ class Settings:
         retention_refused_hours: Hours that a study stays about which the patient said no.
         consent_days: Days for which a consent lasts when nothing else is said.
         consent_majority_years: Age at which a person decides alone.
+        desk_idle_minutes: Minutes without a click after which the desk signs off.
+        calling_code: What is put before telephone numbers without a country; may be empty.
         release_when: When studies of a visit are released: `minutes`, `report` or `click`.
         release_minutes: Minutes after settlement, for `minutes`.
         recipients: Which nodes may use shares and links: `trusted` or `any`.
@@ -105,6 +107,8 @@ class Settings:
     retention_refused_hours: int
     consent_days: int
     consent_majority_years: int
+    desk_idle_minutes: int
+    calling_code: str
     release_when: str
     release_minutes: int
     recipients: str

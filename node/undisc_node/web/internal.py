@@ -1,6 +1,6 @@
 """The internal listener: whether the node lives and is ready, and its metrics, for the LAN.
 
-The desk and DICOMweb for staff will live here; patients and other nodes never come here. Whoever
+The desk and DICOMweb for staff live here; patients and other nodes never come here. Whoever
 reaches it may know which of the node's needs is not met, and how much it stores and sends; nothing
 here names a patient, a practice or a study.
 """
@@ -16,6 +16,10 @@ from aiohttp import web
 from undisc_node.services.errors import Unavailable
 from undisc_node.services.staff_rows import StaffMember
 from undisc_node.web import keys
+from undisc_node.web.asked.pages import asked_routes
+from undisc_node.web.asked.uses import AskedUses
+from undisc_node.web.desk import routes as desk
+from undisc_node.web.desk.uses import DeskUses
 from undisc_node.web.dicomweb.mount import mount
 from undisc_node.web.dicomweb.signing_in import staff_allowed
 from undisc_node.web.dicomweb.uses import DicomWebUses
@@ -27,6 +31,7 @@ _TEXT: Final = (
     "GET /livez says whether the process lives, GET /readyz whether it can do its work,\n"
     "GET /metrics has figures in the OpenMetrics format.\n"
     "/dicom-web is DICOMweb for viewers and workstations, with name and password.\n"
+    "/desk/ is for the people at the desk, with a browser.\n"
     "Administrators use the undisc command; other nodes use the public listener.\n"
 )
 
@@ -64,6 +69,8 @@ class InternalUses:
         metrics_type: Media type of what it writes.
         staff: Says who signs in.
         dicomweb: What DICOMweb calls.
+        desk: What the desk calls.
+        asked: What a device calls that was handed to a patient.
     """
 
     checks: Callable[[], Sequence[Check]]
@@ -71,6 +78,8 @@ class InternalUses:
     metrics_type: str
     staff: SignsIn
     dicomweb: DicomWebUses
+    desk: DeskUses
+    asked: AskedUses
 
 
 async def about(_request: web.Request) -> web.StreamResponse:
@@ -110,6 +119,11 @@ def _lan(path: str, handler: Handler) -> Route:
     )
 
 
+ACCEPTS: Final = frozenset(
+    {Authority.LAN, Authority.STAFF, Authority.STAFF_SESSION, Authority.ASKED}
+)
+"""Authorities that this listener can check."""
+
 ROUTES: Final = (
     _lan("/", about),
     _lan("/livez", lives),
@@ -117,4 +131,6 @@ ROUTES: Final = (
     _lan("/metrics", metrics),
     *mount("", authority=Authority.STAFF, allowed=staff_allowed),
     *asset_routes(Authority.LAN),
+    *asked_routes(Authority.LAN),
+    *desk.ROUTES,
 )

@@ -12,6 +12,7 @@ from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.public_uses import PublicUses
 
 if TYPE_CHECKING:  # these modules use the keys
+    from undisc_node.web.asked.uses import AskedUses
     from undisc_node.web.dicomweb.uses import Mounted
     from undisc_node.web.errors import Told
     from undisc_node.web.internal import InternalUses
@@ -34,6 +35,7 @@ PROBLEM_PAGE: web.AppKey[Callable[[web.Request, Told], web.Response]] = web.AppK
 
 DICOMWEB: web.AppKey[Mounted] = web.AppKey("dicomweb")
 VIEWER: web.AppKey[ViewerUses] = web.AppKey("viewer")
+ASKED: web.AppKey[AskedUses] = web.AppKey("asked")
 INTERNAL: web.AppKey[InternalUses] = web.AppKey("internal")
 
 BODY: web.RequestKey[Body] = web.RequestKey("body")

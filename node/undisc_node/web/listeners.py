@@ -125,6 +125,7 @@ def public_app(
     app[keys.PUBLIC] = uses
     app[keys.VIEWER] = uses.viewer
     app[keys.DICOMWEB] = Mounted(uses=uses.viewer.dicomweb, spool=spool)
+    app[keys.ASKED] = uses.asked
     app[keys.WORKERS] = workers
     app[keys.STREAMING] = Streaming(workers=workers, pace=bounds.pace)
     return _with_routes(app, door.ROUTES, *door.ACCEPTS)
@@ -144,9 +145,10 @@ def internal_app(
     app = _application("internal", bounds, entropy, known_hosts({"localhost", *hosts}))
     _with_pages(app, practice)
     app[keys.INTERNAL] = uses
+    app[keys.ASKED] = uses.asked
     app[keys.DICOMWEB] = Mounted(uses=uses.dicomweb, spool=spool)
     app[keys.WORKERS] = workers
-    return _with_routes(app, internal.ROUTES, Authority.LAN, Authority.STAFF)
+    return _with_routes(app, internal.ROUTES, *internal.ACCEPTS)
 
 
 def admin_app(

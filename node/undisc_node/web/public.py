@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.web import peer_api
+from undisc_node.web.asked.pages import asked_routes
 from undisc_node.web.pages.assets import asset_routes
 from undisc_node.web.pages.rendering import page
 from undisc_node.web.patients import api as patients
@@ -35,12 +36,19 @@ PAGES: Final = (
     *asset_routes(Authority.ANYONE),
     *patients.ROUTES,
     *viewer.ROUTES,
+    *asked_routes(Authority.ANYONE),
 )
 """What people open with a browser."""
 
 ROUTES: Final = (*peer_api.ROUTES, *PAGES)
 
 ACCEPTS: Final = frozenset(
-    {Authority.ANYONE, Authority.SIGNED, Authority.TICKET, Authority.BROWSER}
+    {
+        Authority.ANYONE,
+        Authority.SIGNED,
+        Authority.TICKET,
+        Authority.BROWSER,
+        Authority.ASKED,
+    }
 )
 """Authorities that this listener can check."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from undisc_node.services.ports import Reply
+from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.links_uses import Unlocks
 from undisc_node.web.patients_uses import ChecksSessions, OpensLinks, SharesForPatients
 
@@ -123,3 +124,4 @@ class PublicUses:
     browsing: ChecksSessions
     patient_sharing: SharesForPatients
     viewer: ViewerUses
+    asked: AskedUses

@@ -58,6 +58,7 @@ from undisc_node.web.public_uses import PublicUses
 from undisc_node.wiring.archives import build_archives
 from undisc_node.wiring.consents import build_consents
 from undisc_node.wiring.department import build_department
+from undisc_node.wiring.desk import build_desk
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.housekeeping import Housekeeping
@@ -272,6 +273,17 @@ def build(  # noqa: PLR0915 - a statement for each part
         key_encryption_key=keys.key_encryption_key,
     )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
+    desk = build_desk(
+        settings,
+        key_encryption_key=keys.key_encryption_key,
+        catalog=catalog,
+        staff=staff,
+        consents=consents.uses,
+        department=department.uses,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+    )
     work = WorkerPool({TASK: "undisc_node.dicom.rendering:render"})
     dicomweb, searchable = build_dicomweb(
         catalog=catalog,
@@ -383,6 +395,7 @@ def build(  # noqa: PLR0915 - a statement for each part
             media=media,
             sessions=patients.browsing,
         ),
+        asked=desk.asked,
     )
     try:
         yield Node(
@@ -401,6 +414,8 @@ def build(  # noqa: PLR0915 - a statement for each part
                 clock=clock,
                 staff=staff,
                 dicomweb=dicomweb,
+                desk=desk.desk,
+                asked=desk.asked,
             ),
             fetching=fetching,
             recalling=recalling,
@@ -424,6 +439,7 @@ def build(  # noqa: PLR0915 - a statement for each part
                 *patients.duties,
                 *archives.duties,
                 *sender_duties,
+                *desk.duties,
                 searchable,
             ),
             hl7=department.hl7,

@@ -489,7 +489,7 @@ def public_uses(serving=None) -> PublicUses:
     parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking"), serving)
     others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), "viewer": VIEWER}
     others |= patient_parts()
-    return PublicUses(peering=FakePeering(), **parts, **others)
+    return PublicUses(peering=FakePeering(), asked=None, **parts, **others)
 
 
 def inside_uses(checks=lambda: (Check("database"), Check("disk"))) -> InternalUses:
@@ -498,5 +498,5 @@ def inside_uses(checks=lambda: (Check("database"), Check("disk"))) -> InternalUs
         metrics=lambda: b"# EOF\n",
         metrics_type="application/openmetrics-text",
         staff=FakeStaff(),
-        dicomweb=None,
+        **dict.fromkeys(("dicomweb", "desk", "asked")),
     )

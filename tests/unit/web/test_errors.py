@@ -22,7 +22,7 @@ from unit.web.test_admin_consents import SAID
 
 LISTENERS = {
     "public": (public.ROUTES, set(public.ACCEPTS)),
-    "internal": (internal.ROUTES, {Authority.LAN, Authority.STAFF}),
+    "internal": (internal.ROUTES, set(internal.ACCEPTS)),
     "admin": (admin_api.ROUTES, {Authority.ADMIN_SOCKET}),
 }
 SECRET = "Doe^Jane in /secret/place"

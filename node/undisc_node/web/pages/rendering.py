@@ -71,7 +71,13 @@ def add_pages(app: web.Application, practice: Practice) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"day": _day, "moment": _moment, "person": person_name}
+    environment.filters |= {
+        "day": _day,
+        "moment": _moment,
+        "on_day": _on_day,
+        "clock": _clock,
+        "person": person_name,
+    }
 
     @pass_context
     def gettext(context: Context, message: str) -> str:
@@ -155,6 +161,19 @@ def _moment(context: Context, at_ms: int | None, form: str = "short") -> str:
         return ""
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
     return format_datetime(local, form, tzinfo=local.tzinfo, locale=_locale(context))
+
+
+@pass_context
+def _on_day(context: Context, at_ms: int) -> str:
+    """Show the day of a time, ms since 1970, on the clock of this machine."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
+    return format_date(local, "long", locale=_locale(context))
+
+
+def _clock(text: str) -> str:
+    """Show the time of day of a DICOM date and time, `YYYYMMDDHHMMSS`; nothing for a mere day."""
+    time = text[_DAY : _DAY + 4]
+    return f"{time[:2]}:{time[2:]}" if len(time) == len("HHMM") else ""
 
 
 def _locale(context: Context) -> str:

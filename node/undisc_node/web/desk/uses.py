@@ -1,0 +1,149 @@
+"""What the desk needs from use cases, each method as it is called here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from undisc_node.services.ask_facts import AskFacts
+from undisc_node.services.asking import Asked
+from undisc_node.services.department_rows import Order
+from undisc_node.services.desk_rows import Ask, Channel, StaffSession, VisitPin
+from undisc_node.services.model import Peer
+from undisc_node.services.queue_rows import QueueRow
+from undisc_node.services.queueing import Decision
+from undisc_node.services.signing_in import Enrolment, SignedIn
+from undisc_node.services.staff_rows import Role, StaffMember
+from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
+
+
+class SignsInAtDesk(Protocol):
+    """Signs people in and off."""
+
+    def begin(self, name: str, password: str, earlier: str = "") -> SignedIn:
+        """Check name and password."""
+
+    def enrolment(self, session: StaffSession) -> Enrolment:
+        """Return what an authenticator has to be told."""
+
+    def finish(self, secret: str, typed: str) -> SignedIn:
+        """Check a one-time code."""
+
+    def session_of(self, secret: str, *, use: bool = True) -> StaffSession | None:
+        """Return whose browser that is, or None."""
+
+    def member(self, session: StaffSession) -> StaffMember:
+        """Return the account of a session."""
+
+    def sign_off(self, secret: str) -> None:
+        """End a session."""
+
+
+class Asks(Protocol):
+    """Prepares questions to patients."""
+
+    def prepare(self, facts: AskFacts, by: str) -> Ask:
+        """Note what is to be asked."""
+
+    def handle(self, ask_id: bytes) -> str:
+        """Make the one-time handle that opens it on another device."""
+
+    def hand_over(self, ask_id: bytes) -> str:
+        """Open it on the device of the desk itself."""
+
+    def cancel(self, ask_id: bytes) -> None:
+        """Let nobody answer it any more."""
+
+    def find(self, ask_id: bytes) -> Asked:
+        """Return a question."""
+
+    def list(self) -> Sequence[Asked]:
+        """List what was asked within a day."""
+
+    def offered(self, facts: AskFacts) -> Sequence[Peer]:
+        """List the practices that can be named."""
+
+
+class KnowsOrders(Protocol):
+    """Knows the day list."""
+
+    def list(self, first: str, last: str, text: str, limit: int) -> Sequence[Order]:
+        """List orders by time."""
+
+    def find(self, order_id: bytes) -> Order:
+        """Return an order."""
+
+    def day(self, offset: int) -> str:
+        """Return a day of this machine's calendar, as `YYYYMMDD`."""
+
+
+class KeepsQueue(Protocol):
+    """Knows what waits for a person."""
+
+    def list(
+        self, kind: str = "", *, done: bool = False, limit: int = 100, offset: int = 0
+    ) -> Sequence[QueueRow]:
+        """List what waits."""
+
+    def find(self, prefix: str) -> QueueRow:
+        """Return a row by a unique beginning of its id."""
+
+    def decisions(self, row: QueueRow) -> Mapping[str, Decision]:
+        """Name what may be done about a row."""
+
+    def resolve(self, row_id: bytes, decision: str, value: str, actor: str) -> QueueRow:
+        """Carry out a decision."""
+
+
+class KeepsStaff(Protocol):
+    """Looks after accounts."""
+
+    def add(self, name: str, role: Role, password: str, actor: str) -> StaffMember:
+        """Make an account."""
+
+    def list(self) -> Sequence[StaffMember]:
+        """List all accounts by name."""
+
+    def disable(self, name: str, actor: str) -> StaffMember:
+        """Let somebody sign in no more."""
+
+    def reset(self, name: str, password: str, actor: str) -> StaffMember:
+        """Give somebody a new password."""
+
+
+class KeepsWishes(Protocol):
+    """Knows what patients wished about their visits."""
+
+    def channels(self, visit: bytes) -> Sequence[Channel]:
+        """List the ways in which a patient wants the link."""
+
+    def pin(self, visit: bytes) -> VisitPin | None:
+        """Return the PIN of a visit, or None."""
+
+    def reopen_pin(self, visit: bytes, actor: str) -> None:
+        """Let attempts at a PIN begin anew."""
+
+    def is_drawn(self, consent: bytes) -> bool:
+        """Tell whether a consent has a drawn signature."""
+
+    def signature(self, consent: bytes) -> bytes:
+        """Return the drawn signature of a consent as PNG."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskUses:
+    """What the desk calls, in a thread."""
+
+    signing_in: SignsInAtDesk
+    asking: Asks
+    ordering: KnowsOrders
+    consenting: KeepsConsents
+    visiting: KeepsVisits
+    releasing: Releases
+    wishes: KeepsWishes
+    queueing: KeepsQueue
+    staff: KeepsStaff
+    now_ms: Callable[[], int]
+    random: Callable[[int], bytes]
+    public_url: str

@@ -1,0 +1,89 @@
+"""Builds what the desk needs: signing in, asking patients, and what their device calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from undisc_node.config import Settings
+from undisc_node.services.asking import Asking
+from undisc_node.services.auditing import Journal
+from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.ports import Catalog, Clock, Entropy
+from undisc_node.services.signing_in import SigningIn
+from undisc_node.services.staff import Staff
+from undisc_node.services.wishing import Wishing
+from undisc_node.web.asked.uses import AskedUses
+from undisc_node.web.desk.uses import DeskUses
+from undisc_node.wiring.duties import Duty
+
+_FORGET_SECONDS: Final = 3_600.0  # sessions and questions that are over take no room for long
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """What was built.
+
+    Attributes:
+        desk: What the desk calls.
+        asked: What a handed-over device calls, on both listeners.
+        duties: What is done again and again.
+    """
+
+    desk: DeskUses
+    asked: AskedUses
+    duties: tuple[Duty, ...]
+
+
+def build_desk(
+    settings: Settings,
+    *,
+    key_encryption_key: bytes,
+    catalog: Catalog,
+    staff: Staff,
+    consents: Mapping[str, Any],
+    department: Mapping[str, Any],
+    journal: Journal,
+    clock: Clock,
+    entropy: Entropy,
+) -> DeskParts:
+    """Build it from the settings and from use cases that other doors have, too."""
+    signing_in = SigningIn(
+        catalog=catalog,
+        staff=staff,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        sealing_key=key_encryption_key,
+        practice=settings.name,
+        idle_ms=settings.desk_idle_minutes * _MINUTE_MS,
+    )
+    asking = Asking(
+        catalog=catalog,
+        consenting=consents["consenting"],
+        clock=clock,
+        entropy=entropy,
+        passcodes=Passcodes(entropy=entropy),
+        calling_code=settings.calling_code,
+    )
+    urls = settings.public_urls
+    return DeskParts(
+        desk=DeskUses(
+            signing_in=signing_in,
+            asking=asking,
+            ordering=department["ordering"],
+            consenting=consents["consenting"],
+            visiting=consents["visiting"],
+            releasing=consents["releasing"],
+            wishes=Wishing(catalog=catalog, journal=journal),
+            queueing=department["queueing"],
+            staff=staff,
+            now_ms=clock.now_ms,
+            random=entropy.random,
+            public_url=urls[0].rstrip("/") if urls else "",
+        ),
+        asked=AskedUses(asking=asking, consenting=consents["consenting"], random=entropy.random),
+        duties=(Duty("forgetting sessions of the desk", _FORGET_SECONDS, signing_in.forget),),
+    )
