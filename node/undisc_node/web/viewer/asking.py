@@ -16,16 +16,15 @@ from undisc_node.services.viewing.session import allowed_of
 from undisc_node.web import keys
 from undisc_node.web.pages.protecting import cookie_of
 
-COOKIES: Final = ("link", "patient")
-"""Names of the cookies of sessions: of a share's link, and of the patient, who sees all. Who has
-both is trying the link."""
+COOKIE: Final = "link"
+"""Name of the session's cookie; the patient's page puts its own there when the patient looks."""
 _WHOLE: Final = ("/studies/{study}", "/series/{series}", "/instances/{instance}")
 """How the routes end that hand out whole objects."""
 
 
 def cookie_in(request: web.Request) -> str:
     """Return the session's cookie as it was sent, or nothing."""
-    return next(filter(None, (cookie_of(request, name) for name in COOKIES)), "")
+    return cookie_of(request, COOKIE)
 
 
 async def session_of(request: web.Request) -> BrowserSession:
