@@ -60,13 +60,23 @@ class Browser:
         return self.practice.opening.look(self.signed(Act.LOOK))
 
     def open(
-        self, passcode: str | None = None, *, name: str = "", tester: Browser | None = None
+        self,
+        passcode: str | None = None,
+        *,
+        code: str | None = None,
+        name: str = "",
+        tester: Browser | None = None,
     ) -> BrowserSession:
         """Pass the protection."""
-        raw = self.signed(Act.OPEN, passcode=passcode, code=None, name=name)
+        raw = self.signed(Act.OPEN, passcode=passcode, code=code, name=name)
         session = tester.session() if tester else None
         self.cookie, _ = self.practice.opening.open(raw, session)
         return self.session()
+
+    def send_code(self) -> str:
+        """Ask for a one-time code; return what was sent."""
+        self.practice.opening.send_code(self.signed(Act.CODE), "es")
+        return self.practice.sent_codes[-1][1]
 
     def claim(self, pin: str | None, new: str = "browser") -> Browser:
         """Let a key of this browser take the link's place; return the browser with it."""

@@ -90,6 +90,20 @@ ACCESS: dict[str, Any] = {
     "claimed": None,
     "keys": [],
 }
+SHARED: dict[str, Any] = {
+    "shares": [
+        {
+            "id": "5b770000" + "0" * 24,
+            "label": "Dr. Ann",
+            "state": "active",
+            "created": "2026-11-24T08:00:00Z",
+            "tested": None,
+        }
+    ],
+    "accesses": [
+        {"at": "2026-11-24T09:00:00Z", "what": "opened", "with": "Dr. Ann", "who": "Ann Smith"}
+    ],
+}
 HANDOUT: dict[str, Any] = {
     "visit": VISIT_ROW["id"],
     "link": "https://practice.example/l#" + "A" * 43,
@@ -134,6 +148,10 @@ def usual(method: str, parts: Sequence[str], grant: Mapping[str, Any], offer: st
             return {"pin": "471100", "access": ACCESS}
         case ["POST", "visits", _, "reopen"] | ["GET", "visits", _, "access"]:
             return {"access": ACCESS}
+        case ["GET", "visits", _, "shares"]:
+            return SHARED
+        case ["POST", "visits", _, "revoke"]:
+            return {"ended": 1}
         case ["GET", "visits", _, "offers"]:
             one = {"peer": "91c4" * 16, "peer_name": "Riverside Radiology", "study": "3f2a" * 8}
             return {"offers": [{**one, "grant": grant["id"], "offer": offer}]}

@@ -42,6 +42,7 @@ from undisc_node.services.linking import Linking
 from undisc_node.services.model import Basis, Fetch, Study
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
+from undisc_node.services.one_time_codes import OneTimeCodes
 from undisc_node.services.opening import Opening
 from undisc_node.services.ordering import Ordering
 from undisc_node.services.passcodes import Passcodes
@@ -151,6 +152,7 @@ class Practice:
         self.worklist: Any = None
         self.release_when = When.MINUTES
         self.reported: set[bytes] = set()
+        self.sent_codes: list[tuple[str, str, str]] = []
         self._lasting = self.catalog, self.packs, self.network
         network.nodes[self.url] = self
         self.start()
@@ -268,6 +270,10 @@ class Practice:
             browsing=self.browsing,
             links=self.patient_links,
             key_encryption_key=kek,
+            codes=OneTimeCodes(
+                catalog=catalog, clock=clock, entropy=entropy, node_seed=bytes(own.key.signing)
+            ),
+            send_code=lambda *sent: self.sent_codes.append(sent),
         )
         self.patient_sharing = PatientSharing(
             **decided,
@@ -275,6 +281,7 @@ class Practice:
             sharing=self.sharing,
             passcodes=passcodes,
             offering=offering,
+            sends_codes=True,
         )
         self.renaming = Renaming(**decided, queueing=self.queueing, tell=self.noticing.renamed)
         self.heeding = Heeding(

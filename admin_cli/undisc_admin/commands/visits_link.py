@@ -1,4 +1,4 @@
-"""`undisc visits link`, `pin` and `reopen`: how the patient of a visit gets in."""
+"""`undisc visits link`, `pin`, `reopen`, `access`, `shares`, `revoke`: what a patient does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import click
 from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Command
+from undisc_admin.errors import invalid
 from undisc_admin.links import read_passcode, show_qr
-from undisc_admin.render import moment
-from undisc_admin.screen import confirm, hint, note, say, say_json
+from undisc_admin.render import Column, clean, count_of, moment, short
+from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
 
 
@@ -120,3 +121,76 @@ def access(session: Session, visit: str) -> None:
         hint(f"allow new attempts at the PIN: undisc visits reopen {visit}")
     if not claimed and not row.flag("link"):
         hint(f"it is made when a study is released: undisc visits release {visit}")
+
+
+@click.command(
+    "shares",
+    cls=Command,
+    examples=["undisc visits shares 3f2a", "undisc visits shares 3f2a --json"],
+)
+@click.argument("visit")
+@pass_session
+def shares(session: Session, visit: str) -> None:
+    """Show what the patient of a visit has shared, and who came with it."""
+    answer = session.client.get(f"visits/{segment(visit)}/shares")
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    rows = answer.parts("shares")
+    if not rows:
+        note("the patient has shared nothing")
+    else:
+        say_table(
+            [
+                Column("SHARE"),
+                Column("FOR", shrinks=True),
+                Column("STATE"),
+                Column("MADE"),
+                Column("TRIED"),
+            ],
+            [
+                [
+                    short(row.text("id")),
+                    row.text("label"),
+                    row.text("state"),
+                    moment(row.text("created")),
+                    moment(tested) if (tested := row.text_or_none("tested")) else "",
+                ]
+                for row in rows
+            ],
+        )
+        hint(f"end one because the patient says so: undisc visits revoke {visit} --share ID")
+    for row in answer.parts("accesses"):
+        who = row.text("who") or row.text("with") or "the patient's link"
+        say([f"{moment(row.text('at'))}  {row.text('what'):<8}  {clean(who)}"])
+
+
+@click.command(
+    "revoke",
+    cls=Command,
+    examples=["undisc visits revoke 3f2a --yes", "undisc visits revoke 3f2a --share 5b77 --yes"],
+)
+@click.argument("visit")
+@click.option("--share", metavar="ID", help="Only this one; else everything that was shared.")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@pass_session
+def revoke(session: Session, visit: str, share: str | None, *, yes: bool) -> None:
+    """End what the patient of a visit has shared, because the patient says so.
+
+    At once and for good. What was copied already cannot be called back. The patient's own link
+    stays; to end the permission altogether, withdraw the consent.
+    """
+    body = {}
+    if share:
+        known = session.client.get(f"visits/{segment(visit)}/shares").parts("shares")
+        found = [row.text("id") for row in known if row.text("id").startswith(share.lower())]
+        if len(found) != 1:
+            raise invalid(f"not exactly one share of the visit begins with {clean(share)}")
+        body = {"share": found[0]}
+    what = f"share {share}" if share else "everything that the patient shared"
+    confirm(f"end {what} of visit {visit}? This cannot be undone", assume_yes=yes)
+    answer = session.client.post(f"visits/{segment(visit)}/revoke", body)
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    note(f"{count_of(answer.integer('ended'), 'recipient')} lost access")

@@ -8,13 +8,15 @@ place, in one change: of two at once, one wins.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Final
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.browsing import Browsing, opened_by_link, reader
 from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession, Kind, SessionRow
-from undisc_node.services.errors import Conflict, Refused
+from undisc_node.services.errors import Conflict, Refused, Unavailable
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.link_looks import (
     CodeTries,
@@ -25,6 +27,7 @@ from undisc_node.services.link_looks import (
     of_share,
 )
 from undisc_node.services.link_rows import LinkRow
+from undisc_node.services.one_time_codes import OneTimeCodes
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_rows import KeyKind, PatientKey, PatientShare
@@ -47,6 +50,8 @@ from undisc_protocol.link_code import read_code
 from undisc_protocol.log import Actor
 
 _UNKNOWN_READER: Final = "browser"
+SendCode = Callable[[str, str, str], None]
+"""Sends a one-time code: to which address or number, the code, in which language."""
 
 
 class Opening:
@@ -61,6 +66,8 @@ class Opening:
         browsing: Begins sessions.
         links: Grants to new keys.
         key_encryption_key: Finds codes.
+        codes: Makes and checks one-time codes.
+        send_code: Sends one, or None where this node sends nothing.
     """
 
     def __init__(
@@ -74,6 +81,8 @@ class Opening:
         browsing: Browsing,
         links: PatientLinks,
         key_encryption_key: bytes,
+        codes: OneTimeCodes,
+        send_code: SendCode | None,
     ) -> None:
         self._catalog = catalog
         self._journal = journal
@@ -83,7 +92,8 @@ class Opening:
         self._browsing = browsing
         self._links = links
         self._kek = key_encryption_key
-        self._codes = CodeTries(clock)
+        self._typed = CodeTries(clock)
+        self._codes, self._send_code = codes, send_code
 
     def greeting(self) -> tuple[bytes, int]:
         """Return to whom browsers address what they sign, and the time, seconds."""
@@ -128,10 +138,10 @@ class Opening:
             return of_patient(records, self._key_of_code(records, typed, who), self._now())
 
     def _key_of_code(self, records: Records, typed: str, who: str) -> PatientKey:
-        self._codes.check(who)
+        self._typed.check(who)
         key = records.patients.by_handle(code_handle(self._kek, read_code(typed)))
         if key is None:
-            self._codes.wrong(who)
+            self._typed.wrong(who)
             raise NotGranted("there is no such code here")
         return key
 
@@ -222,14 +232,13 @@ class Opening:
             shared = next(iter(records.patients.shares_to(link.did)), None)
         check_left(link)
         test = tester is not None and shared is not None and shared.visit == tester.row.visit
-        counted = link.passcode is not None
         if link.passcode is not None:
             self._pass_passcode(link, asked)
+        if shared is not None and shared.contact:
+            self._pass_code(shared, asked)
         with self._catalog.change() as records:
-            if not counted:
+            if link.passcode is None:
                 self._use_message(records, asked)
-            else:
-                records.links.give_back(link.did)
             opened_by_link(records, link.did, self._now())
             if not test and not records.links.take_use(link.did):
                 raise UsesUsedUp("the link was opened as often as it may be")
@@ -253,6 +262,8 @@ class Opening:
             if not records.links.take_attempt(link.did):
                 raise no_attempts("passcodes")
         if self._passcodes.fits(link.passcode, asked.passcode):
+            with self._catalog.change() as records:
+                records.links.give_back(link.did)
             return
         with self._catalog.change() as records:
             now = records.links.get(link.did) or link
@@ -266,6 +277,40 @@ class Opening:
             )
             records.browsing.note(self._access(Access.WRONG, link.did, who=asked.name))
         raise _wrong("passcode", now.max_attempts - now.attempts)
+
+    # --- One-time codes ---------------------------------------------------------------------------
+
+    def send_code(self, raw: bytes, language: str) -> None:
+        """Send a one-time code to the contact that the patient has named for a link.
+
+        Args:
+            raw: The browser's request, signed by the link's key.
+            language: In which the message is written.
+
+        Raises:
+            Refused: `no_contact`: the link asks for no code.
+            Unavailable: Nothing can be sent now.
+            TooManyAttempts: One was just sent, or too many today.
+            RemoteProtocolError: The link opens nothing.
+        """
+        asked = self._asked(raw, Act.CODE)
+        with self._catalog.change() as records:
+            link = records.links.get(asked.link)
+            shared = next(iter(records.patients.shares_to(asked.link)), None)
+            if link is None or shared is None or not shared.contact:
+                raise Refused("this link asks for no code", code="no_contact")
+            opened_by_link(records, link.did, self._now())
+            check_left(link)
+            self._use_message(records, asked)
+        if self._send_code is None:
+            raise Unavailable("this node cannot send codes at the moment", code="channel_not_set")
+        made = self._codes.issue(_context(shared))
+        self._send_code(shared.contact, made.code, language)
+
+    def _pass_code(self, shared: PatientShare, asked: Asked) -> None:
+        if asked.code is None:
+            raise Locked("the link asks for the code that was sent")
+        self._codes.check(_context(shared), asked.code)
 
     def _use_message(self, records: Records, asked: Asked | None) -> None:
         if asked is None:
@@ -393,6 +438,11 @@ class Opening:
         self, kind: Access, link: Did, session: bytes | None = None, who: str = ""
     ) -> AccessRow:
         return AccessRow(self._clock.now_ms(), kind, link, None, session, who, None)
+
+
+def _context(shared: PatientShare) -> bytes:
+    """Return what a one-time code is good for: this link, and this contact."""
+    return sha256(f"open {shared.audience} {shared.contact}".encode()).digest()
 
 
 def _stranger(name: str) -> Actor:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from undisc_node.services import auditing
+from undisc_node.services import auditing, reachable
 from undisc_node.services.auditing import Journal
 from undisc_node.services.browsing import reader
 from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession, Kind
@@ -96,6 +96,7 @@ class Overview:
         shares: What was shared, newest first.
         named: Practices that the consent names.
         practices: Practices with which may be shared directly.
+        codes: Whether this node can send one-time codes.
         until: End of the consent, seconds.
         language: In which the patient was asked.
         patient: The patient's name, as the consent says it.
@@ -107,6 +108,7 @@ class Overview:
     shares: Sequence[Shown]
     named: Sequence[Named]
     practices: Sequence[Peer]
+    codes: bool
     until: int
     language: str
     patient: str
@@ -123,6 +125,7 @@ class PatientSharing:
         sharing: Takes signed shares in.
         passcodes: Hashes passcodes.
         offering: Makes offers for practices.
+        sends_codes: Whether this node can send one-time codes.
     """
 
     def __init__(
@@ -135,7 +138,9 @@ class PatientSharing:
         sharing: Sharing,
         passcodes: Passcodes,
         offering: Offering,
+        sends_codes: bool,
     ) -> None:
+        self._sends_codes = sends_codes
         self._catalog = catalog
         self._journal = journal
         self._clock = clock
@@ -178,6 +183,7 @@ class PatientSharing:
                 ],
                 named=_named(records, visit_id, peers),
                 practices=[one for one in peers.values() if one.state is PeerState.TRUSTED],
+                codes=self._sends_codes,
                 until=consent.statement.ends or 0,
                 language=consent.statement.language,
                 patient=visit.patient.name,
@@ -206,7 +212,16 @@ class PatientSharing:
 
     def accesses(self, session: BrowserSession) -> Sequence[AccessRow]:
         """List who did what with anything of the visit, newest first."""
-        visit_id = _visit_of(session)
+        return self.accesses_of(_visit_of(session))
+
+    def shares_of(self, visit_id: bytes) -> Sequence[Shown]:
+        """List what was shared of a visit, newest first; for the desk, which tells the patient."""
+        with self._catalog.look() as records:
+            peers = {peer.id: peer for peer in records.peers.list()}
+            return [self._shown(records, one, peers) for one in records.patients.shares(visit_id)]
+
+    def accesses_of(self, visit_id: bytes) -> Sequence[AccessRow]:
+        """Likewise, for the desk."""
         with self._catalog.look() as records:
             keys = [key.did for key in records.patients.keys(visit_id)]
             shares = [one.audience for one in records.patients.shares(visit_id)]
@@ -252,6 +267,7 @@ class PatientSharing:
         if not 1 <= len(wanted.label) <= MAX_LABEL:
             raise Invalid("say whom it is for", hint=f"up to {MAX_LABEL} characters")
         (audience,) = audiences
+        contact = read_contact(wanted.contact) if wanted.contact else ""
         kept = self._passcodes.keep(wanted.passcode) if wanted.passcode else None
         link = LinkRow(
             did=audience,
@@ -283,7 +299,7 @@ class PatientSharing:
                 visit=visit_id,
                 audience=audience,
                 label=wanted.label,
-                contact=wanted.contact,
+                contact=contact,
                 parts=tuple(share.id for share, _ in made),
                 created_ms=self._clock.now_ms(),
             )
@@ -342,12 +358,19 @@ class PatientSharing:
         Raises:
             NotFound: The visit has no such share.
         """
-        visit_id = _visit_of(session)
+        return self.revoke_of(_visit_of(session), share_id, _ACTOR)
+
+    def revoke_of(self, visit_id: bytes, share_id: bytes, actor: str) -> PatientShare:
+        """Likewise at the desk, because the patient says so.
+
+        Raises:
+            NotFound: The visit has no such share.
+        """
         with self._catalog.change(vital=True) as records:
             shared = records.patients.share(share_id)
             if shared is None or shared.visit != visit_id:
                 raise NotFound("there is no such share")
-            self._end(records, shared)
+            self._end(records, shared, actor)
         return shared
 
     def revoke_all(self, session: BrowserSession) -> int:
@@ -355,19 +378,22 @@ class PatientSharing:
 
         What the patient sees stays: the page must be able to say who had what.
         """
-        visit_id, now_ms = _visit_of(session), self._clock.now_ms()
-        ended = 0
+        return self.revoke_all_of(_visit_of(session), _ACTOR)
+
+    def revoke_all_of(self, visit_id: bytes, actor: str) -> int:
+        """Likewise at the desk, because the patient says so."""
+        now_ms, ended = self._clock.now_ms(), 0
         with self._catalog.change(vital=True) as records:
             for shared in records.patients.shares(visit_id):
-                ended += self._end(records, shared)
+                ended += self._end(records, shared, actor)
             for made in records.visits.grants(visit_id):
                 grant = records.grants.get(made.grant)
                 if grant is not None and grant.revoked_ms is None:
-                    revoke_within(records, self._journal, grant, _ACTOR, now_ms)
+                    revoke_within(records, self._journal, grant, actor, now_ms)
                     ended += 1
         return ended
 
-    def _end(self, records: Records, shared: PatientShare) -> int:
+    def _end(self, records: Records, shared: PatientShare, actor: str) -> int:
         now_ms, alive = self._clock.now_ms(), 0
         link = records.links.get(shared.audience)
         if link is not None and link.revoked_ms is None:
@@ -376,9 +402,18 @@ class PatientSharing:
         for part in shared.parts:
             share = records.shares.get(part)
             if share is not None and share.revoked_ms is None:
-                revoke_share_within(records, self._journal, share, _ACTOR, now_ms)
+                revoke_share_within(records, self._journal, share, actor, now_ms)
                 alive = 1
         return alive
+
+
+def read_contact(typed: str) -> str:
+    """Return an e-mail address or telephone number in its one spelling.
+
+    Raises:
+        Invalid: It can be neither.
+    """
+    return reachable.email(typed) if "@" in typed else reachable.telephone(typed)
 
 
 def id_of(row: AccessRow) -> tuple[int, Access, Did, bytes | None, bytes | None]:

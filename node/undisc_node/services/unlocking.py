@@ -121,9 +121,12 @@ class Unlocking:
             link = self._link(records, unlock)
             self._open_shares(records, link)
             until_ms = records.links.unlocked_until(link.did, unlock.sender.node_id)
+            asks_for_code = any(one.contact for one in records.patients.shares_to(link.did))
         if until_ms > self._clock.now_ms():
             return until_ms
         _check_left(link)
+        if asks_for_code:
+            raise Locked("the link asks for a one-time code, which is asked in a browser only")
         if link.passcode is None:
             return self._use(unlock, counted=False)
         if unlock.passcode is None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 
+from undisc_node.services.browsing_rows import AccessRow
 from undisc_node.services.patient_links import Access, Handout
 from undisc_node.web.admin_answers import answer, changes, reads
 from undisc_node.web.admin_uses import AdminUses
-from undisc_node.web.fields import read_fields
-from undisc_node.web.rendering import Json, moment, moment_or_none
+from undisc_node.web.fields import read_fields, read_hex
+from undisc_node.web.patients.rendering import shown_json
+from undisc_node.web.rendering import Json, moment, moment_ms, moment_or_none
+from undisc_protocol.did import Did
 
 
 def access_json(found: Access) -> Json:
@@ -106,9 +110,56 @@ async def reopen(request: web.Request) -> web.StreamResponse:
     return await answer(request, work)
 
 
+def _access_json(row: AccessRow, labels: Mapping[Did, str]) -> Json:
+    return {
+        "at": moment_ms(row.at_ms),
+        "what": row.kind,
+        "with": labels.get(row.link, ""),
+        "study": row.study.hex() if row.study else None,
+        "who": row.who,
+        "peer": row.node.hex() if row.node else None,
+    }
+
+
+async def list_shares(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/visits/{visit}/shares: what the patient shared, and who came with it."""
+    name = request.match_info["visit"]
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        visit, sharing = uses.visiting.find(name), uses.patient_sharing
+        shares = sharing.shares_of(visit.id)
+        labels = {one.shared.audience: one.shared.label for one in shares}
+        return {
+            "shares": [shown_json(one) for one in shares],
+            "accesses": [_access_json(row, labels) for row in sharing.accesses_of(visit.id)],
+        }
+
+    return await answer(request, work)
+
+
+async def revoke_shares(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/visits/{visit}/revoke: end one share or all, because the patient says so."""
+    name = request.match_info["visit"]
+    fields = await read_fields(request)
+    one = fields.text("share", optional=True)
+    share = read_hex("share", one, 16) if one else None
+    fields.done()
+
+    def work(uses: AdminUses, actor: str) -> Json:
+        visit, sharing = uses.visiting.find(name), uses.patient_sharing
+        if share is None:
+            return {"ended": sharing.revoke_all_of(visit.id, actor)}
+        sharing.revoke_of(visit.id, share, actor)
+        return {"ended": 1}
+
+    return await answer(request, work)
+
+
 ROUTES: Final = (
     reads("/admin/v1/visits/{visit}/access", show_access),
     changes("/admin/v1/visits/{visit}/link", hand_out),
     changes("/admin/v1/visits/{visit}/pin", set_pin),
     changes("/admin/v1/visits/{visit}/reopen", reopen),
+    reads("/admin/v1/visits/{visit}/shares", list_shares),
+    changes("/admin/v1/visits/{visit}/revoke", revoke_shares),
 )

@@ -43,6 +43,7 @@ from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.patients_uses import HandsOutLinks
 from undisc_node.web.senders_uses import KeepsSenders
+from undisc_node.web.patients_uses import HandsOutLinks, KeepsPatientShares
 from undisc_protocol.log import Event
 
 
@@ -380,6 +381,7 @@ class AdminUses:
     visiting: KeepsVisits
     releasing: Releases
     patient_links: HandsOutLinks
+    patient_sharing: KeepsPatientShares
     staff: KeepsStaff
     archiving: KeepsArchives
     senders: KeepsSenders

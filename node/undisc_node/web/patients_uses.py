@@ -9,7 +9,7 @@ from undisc_node.services.browsing_rows import AccessRow, BrowserSession, Sessio
 from undisc_node.services.link_looks import Looked
 from undisc_node.services.patient_links import Access, Handout
 from undisc_node.services.patient_rows import PatientShare
-from undisc_node.services.patient_sharing import Overview, Wanted
+from undisc_node.services.patient_sharing import Overview, Shown, Wanted
 from undisc_protocol.did import Did
 
 
@@ -27,6 +27,9 @@ class OpensLinks(Protocol):
 
     def open(self, raw: bytes, tester: BrowserSession | None = None) -> tuple[str, SessionRow]:
         """Pass the protection of a link; return the cookie and the session's row."""
+
+    def send_code(self, raw: bytes, language: str) -> None:
+        """Send a one-time code to the contact that the patient has named."""
 
     def open_code(self, typed: str, pin: str, who: str = "") -> tuple[str, SessionRow]:
         """Open a patient's link by its code and the PIN."""
@@ -91,3 +94,19 @@ class HandsOutLinks(Protocol):
 
     def reopen(self, visit_id: bytes, actor: str) -> None:
         """Allow new attempts at the PIN."""
+
+
+class KeepsPatientShares(Protocol):
+    """Knows what patients shared, and ends it on their word."""
+
+    def shares_of(self, visit_id: bytes) -> Sequence[Shown]:
+        """List what was shared of a visit, newest first."""
+
+    def accesses_of(self, visit_id: bytes) -> Sequence[AccessRow]:
+        """List who did what with anything of a visit, newest first."""
+
+    def revoke_of(self, visit_id: bytes, share_id: bytes, actor: str) -> PatientShare:
+        """End what was given to one recipient."""
+
+    def revoke_all_of(self, visit_id: bytes, actor: str) -> int:
+        """End everything that was given to anybody."""

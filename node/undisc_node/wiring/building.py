@@ -31,6 +31,7 @@ from undisc_node.services.meters import Meters
 from undisc_node.services.model import Study
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
+from undisc_node.services.one_time_codes import OneTimeCodes
 from undisc_node.services.peering import Peering
 from undisc_node.services.ports import Records
 from undisc_node.services.queueing import Queueing
@@ -271,6 +272,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         sharing=links.sharing,
         passcodes=links.passcodes,
         key_encryption_key=keys.key_encryption_key,
+        codes=OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed),
     )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     desk = build_desk(
@@ -346,6 +348,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         **department.uses,
         **consents.uses,
         patient_links=patients.links,
+        patient_sharing=patients.sharing,
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),

@@ -9,7 +9,8 @@ from undisc_node.services.auditing import Journal
 from undisc_node.services.browsing import Browsing
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.offering import Offering
-from undisc_node.services.opening import Opening
+from undisc_node.services.one_time_codes import OneTimeCodes
+from undisc_node.services.opening import Opening, SendCode
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_sharing import PatientSharing
@@ -51,6 +52,8 @@ def build_patients(
     sharing: Sharing,
     passcodes: Passcodes,
     key_encryption_key: bytes,
+    codes: OneTimeCodes,
+    send_code: SendCode | None = None,
 ) -> PatientParts:
     """Build it; all of them hash passcodes one at a time, together with the doors of nodes."""
     links = PatientLinks(
@@ -72,6 +75,8 @@ def build_patients(
         browsing=browsing,
         links=links,
         key_encryption_key=key_encryption_key,
+        codes=codes,
+        send_code=send_code,
     )
     return PatientParts(
         links=links,
@@ -85,6 +90,7 @@ def build_patients(
             sharing=sharing,
             passcodes=passcodes,
             offering=offering,
+            sends_codes=send_code is not None,
         ),
         duties=(
             Duty("making links for patients", _LINK_SECONDS, links.make_due),

@@ -125,6 +125,8 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["visits", "pin", "51de"], {"pin": "471100", "access": consents.ACCESS}),
         (["visits", "reopen", "51de"], {"access": consents.ACCESS}),
         (["visits", "access", "51de"], {"access": consents.ACCESS}),
+        (["visits", "shares", "51de"], consents.SHARED),
+        (["visits", "revoke", "51de", "--share", "5b77", "--yes"], {"ended": 1}),
         (["staff", "list"], {"staff": [fake.STAFF_ROW]}),
         (["staff", "add", "anna", "--role", "admin"], {"member": fake.STAFF_ROW}),
         (["staff", "disable", "anna", "--yes"], {"member": fake.STAFF_ROW}),

@@ -27,3 +27,14 @@ def test_a_pin_from_a_file_is_not_repeated(undisc, tmp_path):
 def test_how_a_patient_gets_in(undisc):
     shown = undisc("visits", "access", "51de")
     assert shown.stdout == "link: made, not claimed yet\nPIN: set, 2 of 5 wrong\n"
+
+
+def test_what_a_patient_shared_is_ended_on_their_word(undisc, node):
+    shown = undisc("visits", "shares", "51de")
+    assert "Dr. Ann" in shown.stdout
+    assert "opened    Ann Smith" in shown.stdout
+    undisc("visits", "revoke", "51de", "--share", "5B77", "--yes")
+    assert node.asked[-1].json == {"share": "5b770000" + "0" * 24}
+    assert undisc("visits", "revoke", "51de", "--share", "99", "--yes").exit_code != 0
+    undisc("visits", "revoke", "51de", "--yes")
+    assert node.asked[-1].json == {}

@@ -9,12 +9,13 @@ import pytest
 from support.browser import OTHER_SECRET, SECRET, shared
 from support.practice import befriend
 from undisc_node.services.browsing_rows import Access, Kind
-from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
+from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, ServiceError
 from undisc_node.services.model import FetchState
 from undisc_node.services.patient_sharing import Wanted
 from undisc_protocol.capability.delegation import COMMAND_VIEW
 from undisc_protocol.errors import (
     Expired,
+    Locked,
     RemoteProtocolError,
     Revoked,
     StudyUnavailable,
@@ -194,3 +195,55 @@ def test_the_patient_reads_who_did_what(patient, clock):
         (Access.WRONG, "Dr. Who"),
     ]
     assert practice.kinds()[-2:] == ["study.viewed", "study.copied"]
+
+
+TWO_STEP = Wanted("Dr. Ben", passcode="blue horse", contact=" Ben@Hospital.example ", uses=1)
+
+
+def test_two_steps_are_a_passcode_and_a_code_that_is_sent(patient):
+    """Only to whom the patient named; the door shows a little of the address."""
+    _, doctor = shared(patient, TWO_STEP)
+    assert doctor.look().contact == "B***@h***"
+    with pytest.raises(Locked):
+        doctor.open("blue horse")
+    code = doctor.send_code()
+    assert patient.practice.sent_codes == [("Ben@hospital.example", code, "es")]
+    with pytest.raises(WrongPasscode):
+        doctor.open("red horse", code=code)
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    with pytest.raises(Refused):
+        doctor.open("blue horse", code=wrong)
+    assert doctor.open("blue horse", code=code).studies
+    (one,) = patient.overview().shares
+    assert (one.link.uses, one.link.attempts) == (1, 1), "only the wrong passcode counts"
+
+
+def test_five_wrong_codes_end_a_code(patient):
+    _, doctor = shared(patient, replace(TWO_STEP, uses=None))
+    code = doctor.send_code()
+    for number in range(5):
+        with pytest.raises(Refused):
+            doctor.open("blue horse", code=f"{(int(code) + 1 + number) % 10**6:06}")
+    with pytest.raises(ServiceError):
+        doctor.open("blue horse", code=code)
+
+
+def test_a_code_is_sent_for_a_link_that_asks_for_one_only(patient):
+    _, doctor = shared(patient)
+    with pytest.raises(Refused):
+        doctor.send_code()
+    assert patient.practice.sent_codes == []
+
+
+def test_a_node_does_not_get_around_the_second_step(patient, found):
+    practice, hospital = patient.practice, found("hospital")
+    befriend(practice, hospital)
+    shared(patient, TWO_STEP)
+    with pytest.raises(Locked):
+        hospital.link_fetching.start(write_link(practice.url, SECRET), "blue horse", "admin")
+
+
+@pytest.mark.parametrize("contact", ["nobody", "@", "a@b@", "12", "x@y"])
+def test_a_contact_that_cannot_be_reached_is_refused(patient, contact):
+    with pytest.raises(Invalid):
+        shared(patient, Wanted("Dr. Ben", contact=contact))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from undisc_node.services.link_rows import KeptPasscode, LinkRow
 from undisc_node.services.sharing import Shared
 from undisc_protocol.did import Did
-from unit.web.fakes_patients import FakePatientLinks
+from unit.web.fakes_patients import FakePatientLinks, FakeSharing
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 LINK = LinkRow(
@@ -58,4 +58,5 @@ def link_parts(share, fetch):
         "linking": FakeLinking(share),
         "link_fetching": FakeLinkFetching(fetch),
         "patient_links": FakePatientLinks(),
+        "patient_sharing": FakeSharing(),
     }

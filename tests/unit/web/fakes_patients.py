@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from support.parties import label
+from undisc_node.services.browsing_rows import Access, AccessRow
 from undisc_node.services.desk_rows import VisitPin
 from undisc_node.services.link_rows import KeptPasscode
 from undisc_node.services.patient_links import Access, Handout
@@ -51,6 +52,26 @@ class FakePatientLinks:
 
     def reopen(self, visit_id, actor):
         self.calls.append(("reopen", actor))
+
+
+class FakeSharing:
+    """Nothing was shared."""
+
+    def __init__(self):
+        self.ended = []
+
+    def shares_of(self, visit_id):
+        return []
+
+    def accesses_of(self, visit_id):
+        return [AccessRow(NOW_MS, Access.OPENED, KEY.did, None, None, "Dr. Ann", None)]
+
+    def revoke_of(self, visit_id, share_id, actor):
+        self.ended.append(share_id)
+
+    def revoke_all_of(self, visit_id, actor):
+        self.ended.append("all")
+        return 2
 
 
 class FakeOpening:

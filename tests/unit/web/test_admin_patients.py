@@ -42,3 +42,21 @@ def test_how_a_patient_gets_in_opens_nothing(start):
     assert "sealed" not in str(found)
     answer = node.call("admin", "POST", f"/admin/v1/visits/{VISIT}/reopen")
     assert answer.json["access"]["max_attempts"] == 5
+
+
+def test_the_desk_sees_and_ends_what_the_patient_shared(start):
+    node = start()
+    found = node.call("admin", "GET", f"/admin/v1/visits/{VISIT}/shares").json
+    assert found["shares"] == []
+    assert found["accesses"][0] == {
+        "at": "2026-11-24T05:31:23Z",
+        "what": "opened",
+        "with": "",
+        "study": None,
+        "who": "Dr. Ann",
+        "peer": None,
+    }
+    path = f"/admin/v1/visits/{VISIT}/revoke"
+    assert node.call("admin", "POST", path, {}).json == {"ended": 2}
+    assert node.call("admin", "POST", path, {"share": "ab" * 16}).json == {"ended": 1}
+    assert node.admin.patient_sharing.ended == ["all", b"\xab" * 16]

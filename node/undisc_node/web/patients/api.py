@@ -20,7 +20,7 @@ from undisc_node.web.fields import Fields, read_fields, read_hex
 from undisc_node.web.limits import caller_of
 from undisc_node.web.pages.forms import check_sender
 from undisc_node.web.pages.protecting import cookie_of, drop_cookie, set_cookie
-from undisc_node.web.pages.rendering import LANGUAGE, page
+from undisc_node.web.pages.rendering import LANGUAGE, language_of, page
 from undisc_node.web.patients.rendering import (
     accesses_json,
     looked_json,
@@ -139,6 +139,16 @@ def _with_cookie(request: web.Request, cookie: str, value: Json, kind: Kind) -> 
     response = _answer(value)
     set_cookie(request, response, COOKIES[kind], cookie)
     return response
+
+
+async def send_code(request: web.Request) -> web.StreamResponse:
+    """POST /l/api/code: send a one-time code to the contact that the patient has named."""
+    fields = await _posted(request)
+    signed = fields.data("request")
+    fields.done()
+    language = language_of(request)
+    await _run(request, lambda uses: uses.opening.send_code(signed, language))
+    return _answer({})
 
 
 async def claim(request: web.Request) -> web.StreamResponse:
@@ -279,9 +289,13 @@ def _post(path: str, handler: Handler, authority: Authority) -> Route:
 ROUTES: Final = (
     _get("/l", page_of_links, Authority.ANYONE),
     _get("/l/", page_of_links, Authority.ANYONE),
+    # A gateway has escaped the `#`, so the browser has sent what stands behind it: the script takes
+    # it out of the address, and the request's log names this route and not the path.
+    _get("/l{damaged:(?:#|%(?:25)*23).*}", page_of_links, Authority.ANYONE),
     _get("/l/api/start", start, Authority.ANYONE),
     _post("/l/api/look", look, Authority.SIGNED),
     _post("/l/api/open", open_link, Authority.SIGNED),
+    _post("/l/api/code", send_code, Authority.SIGNED),
     _post("/l/api/claim", claim, Authority.SIGNED),
     _post("/l/api/view", view, Authority.BROWSER),
     _post("/l/api/close", close, Authority.BROWSER),

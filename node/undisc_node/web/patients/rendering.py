@@ -45,6 +45,7 @@ def overview_json(found: Overview) -> Json:
             "replaced": found.key.retired_ms is not None,
         },
         "signer": found.signer,
+        "codes": found.codes,
         "studies": [_study_json(study, grant) for study, grant in found.studies],
         "shares": [shown_json(one) for one in found.shares],
         "named": [_named_json(one) for one in found.named],

@@ -144,11 +144,15 @@ async function begin() {
   try {
     secret = undisc.readSecret(location.href);
   } catch {
-    state.damaged = true;
+    try {
+      secret = undisc.readPasted(location.href);
+    } catch {
+      state.damaged = true;
+    }
   }
   const query = new URLSearchParams(location.search);
   state.trying = query.has("try");
-  if (location.hash || location.search) history.replaceState(null, "", "/l");
+  if (location.hash || location.search || location.pathname !== "/l") history.replaceState(null, "", "/l");
   keepThroughLanguages(secret);
   const told = await ask("start");
   state.node = undisc.fromHex(told.node);
@@ -407,6 +411,7 @@ function form(screen) {
     fill(row, { description: study.description || study.modalities.join(", "), date: dicomDay(study.date) });
     chosen.append(row);
   }
+  part(made, "two-step").hidden = !state.visit.codes;
   const adapt = () => {
     part(made, "protection").hidden = Boolean(recipient.value);
   };
@@ -522,13 +527,26 @@ async function reader(looked) {
     until: looked.expires ? day(looked.expires) : "",
     trying: Boolean(state.trying),
     viewing: !looked.download,
+    contacted: Boolean(looked.contact),
+    "contact-to": looked.contact,
   });
   const door = screen.querySelector("form");
   door.elements.passcode.required = looked.passcode;
+  door.elements.code.required = Boolean(looked.contact);
+  part(door, "send-code").addEventListener("click", async () => {
+    say(door, "");
+    try {
+      await ask("code", { request: await signed("code") });
+      part(door, "code-sent").hidden = false;
+    } catch (problem) {
+      explain(door, problem);
+    }
+  });
   onSubmit(door, async () => {
     const passcode = looked.passcode ? door.elements.passcode.value : null;
     const name = door.elements.name.value.trim();
-    const args = { passcode, code: null, name };
+    const code = looked.contact ? door.elements.code.value.trim() : null;
+    const args = { passcode, code, name };
     await ask("open", { request: await signed("open", args), test: Boolean(state.trying) });
     location.assign("/view/");
   });
