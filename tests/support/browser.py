@@ -103,16 +103,16 @@ class Browser:
                 **{
                     "audience": audience,
                     "subject": self.practice.own.key.did,
-                    "study": study.id,
+                    "study": one.study.id,
                     "command": COMMAND_READ,
-                    "nonce": random_name(f"share {audience} {study.id.hex()}", 12),
+                    "nonce": random_name(f"share {audience} {one.study.id.hex()}", 12),
                     "not_before": now,
-                    "expires": grant.expires,
+                    "expires": one.grant.expires,
                 }
                 | changes,
             )
-            for study, grant in self.overview().studies
-            if grant is not None
+            for one in self.overview().studies
+            if one.grant is not None
         ]
 
 

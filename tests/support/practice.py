@@ -67,6 +67,7 @@ from undisc_node.services.staff import Staff
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Stream, Streams
 from undisc_node.services.studies import Studies
+from undisc_node.services.study_parts import StudyParts
 from undisc_node.services.sweeping import sweep
 from undisc_node.services.unlocking import Unlocking
 from undisc_node.services.visiting import Visiting
@@ -281,6 +282,7 @@ class Practice:
             sharing=self.sharing,
             passcodes=passcodes,
             offering=offering,
+            parts=StudyParts(packs=packs, contents=self.contents),
             sends_codes=True,
         )
         self.renaming = Renaming(**decided, queueing=self.queueing, tell=self.noticing.renamed)

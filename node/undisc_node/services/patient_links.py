@@ -64,7 +64,7 @@ class Handout:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class PatientAccess:
     """How a patient gets in.
 
     Attributes:
@@ -235,10 +235,10 @@ class PatientLinks:
 
     # --- Handing out ------------------------------------------------------------------------------
 
-    def access(self, visit_id: bytes) -> Access:
+    def access(self, visit_id: bytes) -> PatientAccess:
         """Return how the patient of a visit gets in."""
         with self._catalog.look() as records:
-            return Access(records.patients.keys(visit_id), records.wishes.pin(visit_id))
+            return PatientAccess(records.patients.keys(visit_id), records.wishes.pin(visit_id))
 
     def handout(self, visit_id: bytes) -> Handout:
         """Return what is handed to the patient of a visit.

@@ -23,6 +23,7 @@ from undisc_node.services.patient_rows import PatientKey, PatientShare
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_node.services.revoking import revoke_share_within, revoke_within
 from undisc_node.services.sharing import Sharing
+from undisc_node.services.study_parts import Part, StudyParts
 from undisc_protocol.capability.delegation import read_delegation
 from undisc_protocol.did import Did
 from undisc_protocol.errors import NotGranted
@@ -85,13 +86,27 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownStudy:
+    """A study as the patient sees it.
+
+    Attributes:
+        study: The row.
+        grant: The grant to the key that signs now, or None where there is none.
+        parts: Its series, among which may be chosen.
+    """
+
+    study: Study
+    grant: Grant | None
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything that the patient's page shows.
 
     Attributes:
         key: The key that opened the session.
-        studies: The visit's studies that are here and released, each with the grant to the key
-            that signs now, or None where there is none.
+        studies: The visit's studies that are here and released.
         signer: The key that may share now, or None.
         shares: What was shared, newest first.
         named: Practices that the consent names.
@@ -103,7 +118,7 @@ class Overview:
     """
 
     key: PatientKey
-    studies: Sequence[tuple[Study, Grant | None]]
+    studies: Sequence[ShownStudy]
     signer: Did | None
     shares: Sequence[Shown]
     named: Sequence[Named]
@@ -125,6 +140,7 @@ class PatientSharing:
         sharing: Takes signed shares in.
         passcodes: Hashes passcodes.
         offering: Makes offers for practices.
+        parts: Lists series.
         sends_codes: Whether this node can send one-time codes.
     """
 
@@ -138,8 +154,10 @@ class PatientSharing:
         sharing: Sharing,
         passcodes: Passcodes,
         offering: Offering,
+        parts: StudyParts,
         sends_codes: bool,
     ) -> None:
+        self._parts = parts
         self._sends_codes = sends_codes
         self._catalog = catalog
         self._journal = journal
@@ -166,7 +184,11 @@ class PatientSharing:
                 for made in records.patients.grants(key.did)
             }
             studies = [
-                (study, grants.get(study.id) if signer else None)
+                ShownStudy(
+                    study,
+                    grants.get(study.id) if signer else None,
+                    self._parts.of(records, study.id),
+                )
                 for row in records.visits.studies(visit_id)
                 if row.belongs
                 and row.released_ms is not None

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.services.browsing_rows import AccessRow
-from undisc_node.services.patient_links import Access, Handout
+from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.web.admin_answers import answer, changes, reads
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields, read_hex
@@ -17,7 +17,7 @@ from undisc_node.web.rendering import Json, moment, moment_ms, moment_or_none
 from undisc_protocol.did import Did
 
 
-def access_json(found: Access) -> Json:
+def access_json(found: PatientAccess) -> Json:
     """Render how a patient gets in; nothing that opens anything is in it."""
     return {
         "pin": found.pin is not None,

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from undisc_node.services.browsing_rows import AccessRow, BrowserSession, SessionRow
 from undisc_node.services.link_looks import Looked
-from undisc_node.services.patient_links import Access, Handout
+from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.patient_sharing import Overview, Shown, Wanted
 from undisc_protocol.did import Did
@@ -77,7 +77,7 @@ class SharesForPatients(Protocol):
 class HandsOutLinks(Protocol):
     """Makes, hands out and replaces patients' links."""
 
-    def access(self, visit_id: bytes) -> Access:
+    def access(self, visit_id: bytes) -> PatientAccess:
         """Return how the patient of a visit gets in."""
 
     def handout(self, visit_id: bytes) -> Handout:

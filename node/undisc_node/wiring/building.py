@@ -46,6 +46,7 @@ from undisc_node.services.staff import Staff
 from undisc_node.services.status import Status
 from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
+from undisc_node.services.study_parts import StudyParts
 from undisc_node.services.visiting import Visiting
 from undisc_node.services.witnessed_time import TRUSTED, TimeWitness, newest_time_ms
 from undisc_node.storage import home as homes
@@ -273,6 +274,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         passcodes=links.passcodes,
         key_encryption_key=keys.key_encryption_key,
         codes=OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed),
+        parts=StudyParts(packs=packs, contents=contents),
     )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     desk = build_desk(

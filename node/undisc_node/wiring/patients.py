@@ -16,6 +16,7 @@ from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_sharing import PatientSharing
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.sharing import Sharing
+from undisc_node.services.study_parts import StudyParts
 from undisc_node.wiring.duties import Duty
 
 _LINK_SECONDS: Final = 2.0  # how often visits that were released are looked for
@@ -53,6 +54,7 @@ def build_patients(
     passcodes: Passcodes,
     key_encryption_key: bytes,
     codes: OneTimeCodes,
+    parts: StudyParts,
     send_code: SendCode | None = None,
 ) -> PatientParts:
     """Build it; all of them hash passcodes one at a time, together with the doors of nodes."""
@@ -90,6 +92,7 @@ def build_patients(
             sharing=sharing,
             passcodes=passcodes,
             offering=offering,
+            parts=parts,
             sends_codes=send_code is not None,
         ),
         duties=(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from support.browser import OTHER_SECRET, SECRET, shared
+from support.memory_reader import instance
 from support.practice import befriend
 from undisc_node.services.browsing_rows import Access, Kind
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, ServiceError
@@ -72,6 +73,17 @@ def test_a_share_of_one_series_and_for_viewing_says_so(patient):
     study = patient.practice.study().id
     assert session.series == {study: frozenset(series)}
     assert not session.may_copy(study)
+
+
+def test_a_patient_chooses_among_the_series_of_a_study(patient):
+    """Attack: the share of one series does not open another, which the session says by name."""
+    practice = patient.practice
+    practice.store(instance(2, accession="A-7", series=2))
+    (one,) = patient.overview().studies
+    assert [(part.modality, part.images) for part in one.parts] == [("CT", 1), ("CT", 1)]
+    chosen = one.parts[1].name
+    _, doctor = shared(patient, series=(chosen,))
+    assert doctor.open("blue horse").series == {one.study.id: frozenset({chosen})}
 
 
 def test_a_share_for_one_use_opens_once(patient):

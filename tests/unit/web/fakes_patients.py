@@ -6,7 +6,7 @@ from support.parties import label
 from undisc_node.services.browsing_rows import Access, AccessRow
 from undisc_node.services.desk_rows import VisitPin
 from undisc_node.services.link_rows import KeptPasscode
-from undisc_node.services.patient_links import Access, Handout
+from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import KeyKind, PatientKey
 from undisc_protocol.keys import link_key
 from unit.web.fakes_consents import VISIT
@@ -32,7 +32,7 @@ class FakePatientLinks:
         self.pin = None
 
     def access(self, visit_id):
-        return Access([KEY], self.pin)
+        return PatientAccess([KEY], self.pin)
 
     def handout(self, visit_id):
         link = "https://practice.example/l#" + "A" * 43

@@ -215,7 +215,7 @@ async def log(request: web.Request) -> web.StreamResponse:
             "accesses": accesses_json(
                 uses.patient_sharing.accesses(session),
                 {one.shared.audience: one.shared.label for one in found.shares},
-                {study.id: study.description for study, _ in found.studies},
+                {one.study.id: one.study.description for one in found.studies},
                 session.link,
             )
         }

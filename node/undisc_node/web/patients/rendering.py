@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from undisc_node.services.browsing_rows import AccessRow, SessionRow
 from undisc_node.services.link_looks import Looked
-from undisc_node.services.model import Grant, Study
 from undisc_node.services.patient_rows import PatientShare
-from undisc_node.services.patient_sharing import Named, Overview, Shown
+from undisc_node.services.patient_sharing import Named, Overview, Shown, ShownStudy
 from undisc_node.web.rendering import Json, base64_text, moment, moment_ms, moment_or_none
 from undisc_protocol.capability.delegation import COMMAND_READ, read_delegation
 from undisc_protocol.did import Did
@@ -46,20 +45,25 @@ def overview_json(found: Overview) -> Json:
         },
         "signer": found.signer,
         "codes": found.codes,
-        "studies": [_study_json(study, grant) for study, grant in found.studies],
+        "studies": [_study_json(one) for one in found.studies],
         "shares": [shown_json(one) for one in found.shares],
         "named": [_named_json(one) for one in found.named],
         "practices": [{"name": one.name, "did": one.did} for one in found.practices],
     }
 
 
-def _study_json(study: Study, grant: Grant | None) -> Json:
+def _study_json(one: ShownStudy) -> Json:
+    study, grant = one.study, one.grant
     return {
         "id": study.id.hex(),
         "description": study.description,
         "date": study.study_date,
         "modalities": list(study.modalities),
         "images": study.instances,
+        "series": [
+            {"name": part.name.hex(), "modality": part.modality, "images": part.images}
+            for part in one.parts
+        ],
         # What the browser needs in order to sign a share that stands on the grant.
         "grant": None
         if grant is None or grant.revoked_ms is not None

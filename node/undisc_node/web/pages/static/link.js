@@ -406,9 +406,11 @@ function form(screen) {
     const row = copy("choice");
     const box = row.querySelector("input");
     box.value = study.id;
+    box.dataset.study = study.id;
     box.id = `study-${study.id}`;
     row.querySelector("label").htmlFor = box.id;
     fill(row, { description: study.description || study.modalities.join(", "), date: dicomDay(study.date) });
+    if (study.series.length > 1) offerParts(part(row, "parts"), study);
     chosen.append(row);
   }
   part(made, "two-step").hidden = !state.visit.codes;
@@ -425,13 +427,37 @@ function form(screen) {
   onSubmit(made, () => give(made));
 }
 
+function offerParts(place, study) {
+  place.hidden = false;
+  study.series.forEach((one, index) => {
+    const row = copy("part");
+    const box = row.querySelector("input");
+    box.value = one.name;
+    box.dataset.part = study.id;
+    box.id = `part-${one.name}`;
+    row.querySelector("label").htmlFor = box.id;
+    const count = word(one.images === 1 ? "image" : "images").replace("{n}", one.images);
+    const title = word("part").replace("{n}", index + 1).replace("{kind}", one.modality);
+    fill(row, { title: `${title}, ${count}` });
+    place.append(row);
+  });
+}
+
+/** The series of a study that were left ticked: none stands for all of them. */
+function chosenParts(made, study) {
+  const boxes = [...made.querySelectorAll(`input[data-part="${study.id}"]`)];
+  const ticked = boxes.filter((box) => box.checked);
+  if (boxes.length && !ticked.length) throw new Problem("nothing_chosen");
+  return ticked.length === boxes.length ? [] : ticked.map((box) => undisc.fromHex(box.value));
+}
+
 async function give(made) {
   const fields = made.elements;
   const peer = fields.practice.value;
   const secret = peer ? null : undisc.random(32);
   const audience = peer || (await undisc.keyOfLink(secret)).did;
   const end = now() + Number(fields.days.value) * 86_400;
-  const wanted = new Set([...made.querySelectorAll('[data-is="chosen"] input:checked')].map((box) => box.value));
+  const wanted = new Set([...made.querySelectorAll("input[data-study]:checked")].map((box) => box.value));
   const studies = state.visit.studies.filter((one) => one.grant && wanted.has(one.id));
   if (!studies.length) throw new Problem("nothing_chosen");
   const tokens = [];
@@ -442,6 +468,7 @@ async function give(made) {
           audience,
           subject: study.grant.subject,
           study: undisc.fromHex(study.id),
+          series: chosenParts(made, study),
           command: fields.download.checked || peer ? "/img/read" : "/img/view",
           now: Math.max(now(), study.grant.created),
           expires: Math.min(end, study.grant.expires),
@@ -551,6 +578,11 @@ async function reader(looked) {
     location.assign("/view/");
   });
 }
+
+// A link that is pasted into a tab with this page changes the fragment only.
+addEventListener("hashchange", () => {
+  if (location.hash) location.reload();
+});
 
 begin().catch((problem) => {
   const code = problem.code ?? "failed";
