@@ -7,6 +7,7 @@ from typing import Final
 
 from undisc_node.services.browsing import opened_by_link
 from undisc_node.services.browsing_rows import Kind
+from undisc_node.services.desk_rows import ChannelKind
 from undisc_node.services.errors import TooManyAttempts
 from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.patient_rows import PatientKey
@@ -103,7 +104,7 @@ def of_patient(records: Records, key: PatientKey, now: int) -> Looked:
         kind=Kind.PATIENT,
         problem=problem,
         passcode=True,
-        contact="",
+        contact=hidden(contact_of_visit(records, key.visit)),
         attempts=pin.max_attempts - pin.attempts if pin else 0,
         expires=max(ends, default=0),
         may_copy=True,
@@ -152,6 +153,18 @@ def check_left(link: LinkRow) -> None:
 def no_attempts(what: str) -> AttemptsUsedUp:
     """Return what is said when no attempt is left."""
     return AttemptsUsedUp(f"too many wrong {what} were given for the link")
+
+
+def contact_of_visit(records: Records, visit: bytes) -> str:
+    """Return where codes for a patient go: the first address or number that was named."""
+    return next(
+        (
+            one.address
+            for one in records.wishes.channels(visit)
+            if one.kind is not ChannelKind.PRINT and one.address
+        ),
+        "",
+    )
 
 
 def hidden(contact: str) -> str:

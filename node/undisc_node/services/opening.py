@@ -22,6 +22,7 @@ from undisc_node.services.link_looks import (
     CodeTries,
     Looked,
     check_left,
+    contact_of_visit,
     no_attempts,
     of_patient,
     of_share,
@@ -295,17 +296,27 @@ class Opening:
         """
         asked = self._asked(raw, Act.CODE)
         with self._catalog.change() as records:
-            link = records.links.get(asked.link)
-            shared = next(iter(records.patients.shares_to(asked.link)), None)
-            if link is None or shared is None or not shared.contact:
-                raise Refused("this link asks for no code", code="no_contact")
-            opened_by_link(records, link.did, self._now())
-            check_left(link)
+            contact, context = self._contact_of(records, asked.link)
             self._use_message(records, asked)
         if self._send_code is None:
             raise Unavailable("this node cannot send codes at the moment", code="channel_not_set")
-        made = self._codes.issue(_context(shared))
-        self._send_code(shared.contact, made.code, language)
+        made = self._codes.issue(context)
+        self._send_code(contact, made.code, language)
+
+    def _contact_of(self, records: Records, did: Did) -> tuple[str, bytes]:
+        """Return where codes for a link go, and what they are good for."""
+        key = records.patients.key(did)
+        if key is not None and key.ended_ms is None:
+            contact = contact_of_visit(records, key.visit)
+            if contact:
+                return contact, _context_of_visit(key.visit, contact)
+        link = records.links.get(did)
+        shared = next(iter(records.patients.shares_to(did)), None)
+        if link is None or shared is None or not shared.contact:
+            raise Refused("this link asks for no code", code="no_contact")
+        opened_by_link(records, link.did, self._now())
+        check_left(link)
+        return shared.contact, _context(shared)
 
     def _pass_code(self, shared: PatientShare, asked: Asked) -> None:
         if asked.code is None:
@@ -331,7 +342,8 @@ class Opening:
             Cookie and row of a session of the new key.
 
         Raises:
-            Conflict: `link_claimed`: another browser was first.
+            Conflict: `link_claimed`: another browser was first, and no code was given that was
+                sent to the patient.
             RemoteProtocolError: As `open`.
         """
         asked = self._asked(raw, Act.CLAIM)
@@ -341,7 +353,16 @@ class Opening:
             raise NotGranted("there is no such link here")
         self._pass_pin(key, asked.passcode, asked)
         assert asked.key is not None  # noqa: S101 - a claim has one
-        return self._put_in_place(key, asked.key, software=asked.software)
+        if asked.code is not None:
+            self._pass_visit_code(key, asked.code)
+        proven = asked.code is not None
+        return self._put_in_place(key, asked.key, software=asked.software, again=proven)
+
+    def _pass_visit_code(self, key: PatientKey, code: str) -> None:
+        """Accept the code that was sent to the patient: a way back after a lost device."""
+        with self._catalog.look() as records:
+            contact = contact_of_visit(records, key.visit)
+        self._codes.check(_context_of_visit(key.visit, contact), code)
 
     def claim_code(
         self, typed: str, pin: str, new: Did, *, software: bool, who: str = ""
@@ -358,11 +379,18 @@ class Opening:
         self._pass_pin(key, pin, None)
         return self._put_in_place(key, new, software=software)
 
-    def _put_in_place(self, key: PatientKey, new: Did, *, software: bool) -> tuple[str, SessionRow]:
+    def _put_in_place(
+        self, key: PatientKey, new: Did, *, software: bool, again: bool = False
+    ) -> tuple[str, SessionRow]:
         now_ms = self._clock.now_ms()
         with self._catalog.change() as records:
             current = records.patients.key(key.did)
-            if current is None or current.retired_ms is not None or records.patients.key(new):
+            if (
+                current is None
+                or current.ended_ms is not None
+                or (current.retired_ms is not None and not again)
+                or records.patients.key(new)
+            ):
                 raise Conflict(
                     "another browser has taken this link over already",
                     code="link_claimed",
@@ -443,6 +471,11 @@ class Opening:
 def _context(shared: PatientShare) -> bytes:
     """Return what a one-time code is good for: this link, and this contact."""
     return sha256(f"open {shared.audience} {shared.contact}".encode()).digest()
+
+
+def _context_of_visit(visit: bytes, contact: str) -> bytes:
+    """Return what a one-time code to the patient is good for: this visit, and this contact."""
+    return sha256(f"claim {visit.hex()} {contact}".encode()).digest()
 
 
 def _stranger(name: str) -> Actor:

@@ -10,6 +10,7 @@ from support.browser import OTHER_SECRET, PIN, Browser, shared
 from support.memory_reader import instance
 from support.practice import DAY
 from undisc_node.services.browsing_rows import Kind
+from undisc_node.services.desk_rows import Channel, ChannelKind
 from undisc_node.services.errors import Conflict, NotFound, Refused, ServiceError
 from undisc_node.services.patient_sharing import Wanted
 from undisc_protocol.errors import (
@@ -270,6 +271,33 @@ def test_the_code_claims_as_well(visited):
     assert practice.browsing.session_of(cookie).studies
     with pytest.raises(Conflict):
         practice.opening.claim_code(code, PIN, link_key(b"m" * 32).did, software=False)
+
+
+def test_a_code_to_the_patient_lets_a_new_device_take_the_place_of_a_lost_one(visited, patient):
+    """Link, PIN and what was sent to the address that the practice has; shares stay alive."""
+    practice, visit, _ = visited
+    with practice.catalog.change() as records:
+        records.wishes.put_channel(
+            Channel(visit.id, ChannelKind.EMAIL, "jane@example.org", "es", 1, "anna", 1)
+        )
+    lost = patient.claim(PIN)
+    _, doctor = shared(lost)
+    doctor.open("blue horse")
+    letter = Browser(practice, patient.key)
+    assert letter.look().contact == "j***@e***"
+    with pytest.raises(Conflict):
+        letter.claim(PIN, "another phone")
+    code = letter.send_code()
+    assert practice.sent_codes[0][0] == "jane@example.org"
+    with pytest.raises(Refused):
+        letter.claim(PIN, "another phone", code=f"{(int(code) + 1) % 10**6:06}")
+    found = letter.claim(PIN, "another phone", code=code)
+    assert found.session().studies == {practice.study().id}
+    assert doctor.session().studies
+    with pytest.raises(ServiceError):
+        letter.claim(PIN, "a third phone", code=code)
+    with pytest.raises(Refused):
+        lost.session()
 
 
 def test_a_lost_phone_never_blocks_revocation(visited, patient):

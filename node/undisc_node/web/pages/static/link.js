@@ -235,14 +235,36 @@ async function patient(looked) {
     claimed: looked.problem === "claimed",
     first: !looked.problem && !mine,
     until: looked.expires ? day(looked.expires) : "",
+    back: Boolean(looked.problem === "claimed" && looked.contact && state.key),
+    "contact-to": looked.contact,
   });
+  wayBack(screen.querySelector("form"));
   onSubmit(screen.querySelector("form"), async (form) => {
     const pin = form.elements.pin.value;
+    const code = form.elements.code.value.trim();
+    if (code) {
+      await claim(pin, code);
+      state.visit = await ask("visit");
+      return overview();
+    }
     const keepHere = form.elements.keep?.checked && !looked.problem && !mine;
     if (keepHere) await claim(pin);
     else await enter(pin);
     state.visit = await ask("visit");
     await overview();
+  });
+}
+
+/** A lost device: a code to the address that the practice has lets this one take its place. */
+function wayBack(form) {
+  part(form, "send-code").addEventListener("click", async () => {
+    say(form, "");
+    try {
+      await ask("code", { request: await signed("code") });
+      part(form, "code-sent").hidden = false;
+    } catch (problem) {
+      explain(form, problem);
+    }
   });
 }
 
@@ -252,12 +274,12 @@ async function enter(pin) {
 }
 
 /** Put a key of this browser into the link's place; it is kept before the node hears of it. */
-async function claim(pin) {
+async function claim(pin, code = null) {
   const made = await undisc.newKey();
   await keeping.keep(made, state.link ?? made.did);
   try {
     if (state.key) {
-      const args = { passcode: pin, code: null, key: made.did, software: made.software };
+      const args = { passcode: pin, code, key: made.did, software: made.software };
       await ask("claim", { request: await signed("claim", args) });
     } else {
       await ask("claim", { code: state.code, pin, key: made.did, software: made.software });
@@ -267,6 +289,8 @@ async function claim(pin) {
     throw problem;
   }
   state.key = made;
+  for (const one of await keeping.all())
+    if (one.link === state.link && one.did !== made.did) await keeping.forget(one.did);
 }
 
 // --- The patient's page -----------------------------------------------------------------------
