@@ -78,9 +78,7 @@ class Browser:
         self.practice.opening.send_code(self.signed(Act.CODE), "es")
         return self.practice.sent_codes[-1][1]
 
-    def claim(
-        self, pin: str | None, new: str = "browser", *, code: str | None = None
-    ) -> Browser:
+    def claim(self, pin: str | None, new: str = "browser", *, code: str | None = None) -> Browser:
         """Let a key of this browser take the link's place; return the browser with it."""
         key = SignKey.from_seed(random_name(new, 32))
         raw = self.signed(Act.CLAIM, passcode=pin, code=code, key=key.did, software=False)
