@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydicom.uid import UID_dictionary
 from pynetdicom import evt
 
 from support.dcmtk import dcmtk
@@ -36,9 +37,11 @@ from support.workstation import (
 from undisc_node.demo.nodes import free_port
 from undisc_node.dicom.bounds import Bounds
 from undisc_node.dicom.calling import Called
-from undisc_node.dicom.part10 import compose_part10
+from undisc_node.dicom.inflating import DEFLATED
+from undisc_node.dicom.part10 import EXPLICIT_BIG, compose_part10
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.sources import BytesSource
+from undisc_node.services.workstations import finding, giving
 
 pytestmark = [
     pytest.mark.integration,
@@ -58,6 +61,9 @@ FILES = [
     ),
 ]
 KIND = [(SC, IMPLICIT)]
+ENCAPSULATED = bytes.fromhex("e07f10004f420000fffffffffeff00e000000000feff00e004000000") + (
+    b"\1\2\3\4" + bytes.fromhex("feffdde000000000")
+)
 ABORT = bytes.fromhex("07000000000400000000")
 
 
@@ -410,12 +416,25 @@ def _only_current(files: dict[str, Path]) -> list[bytes]:
     return list(kept.values())
 
 
+def _of_every_syntax() -> list[bytes]:
+    """Return an object for each transfer syntax that DICOM names; the node does not decode them."""
+    made = []
+    for number, (uid, (name, kind, *_)) in enumerate(UID_dictionary.items()):
+        if kind != "Transfer Syntax" or uid in {IMPLICIT, EXPLICIT_BIG, *DEFLATED} or not name:
+            continue
+        sop = f"1.2.6.1.{number}"
+        head = compose_part10(sop_class=SC, sop_uid=sop, transfer_syntax=uid)
+        body = explicit_data_set(study_uid=b"1.2.6", series_uid=b"1.2.6.1", sop_uid=sop.encode())
+        made.append(head + body + ENCAPSULATED)
+    return made
+
+
 def test_every_storable_file_goes_in_by_c_store_and_out_by_c_get_and_c_move():
     """Every kind of object and transfer syntax of the test set, and not a bit is different."""
-    files = _only_current(storable_files())
+    files = [*_only_current(storable_files()), *_of_every_syntax()]
     kinds = kinds_of(files)
-    assert len(files) > 120
-    assert len({syntax for _, syntax in kinds}) > 8
+    assert len(files) > 160
+    assert len({syntax for _, syntax in kinds}) > 50
     with house() as made:
         expected: dict[str, dict[str, bytes]] = {}
         for file in files:
@@ -461,6 +480,33 @@ def test_there_are_only_so_many_questions_at_once():
         go_on.set()
         first.join(10)
         assert len(found(made.address, keys(StudyInstanceUID=""))[0]) == 4
+
+
+def test_a_question_with_too_many_answers_is_told_to_be_narrower(full, monkeypatch):
+    monkeypatch.setattr(finding, "MOST_ANSWERS", 2)
+    answers, status = found(full.address, keys(StudyInstanceUID=""))
+    assert (len(answers), status) == (2, 0xA700)
+    patients = keys(level="PATIENT", PatientID="", NumberOfPatientRelatedStudies="")
+    monkeypatch.setattr(finding, "MOST_ANSWERS", 1)
+    answers, status = found(full.address, patients, PATIENT_FIND)
+    assert (len(answers), status) == (1, 0xA700)
+    assert answers[0].NumberOfPatientRelatedStudies is None  # not all were counted
+
+
+def test_a_retrieval_that_means_too_much_is_refused(full, monkeypatch):
+    monkeypatch.setattr(giving, "MOST_INSTANCES", 3)
+    result = got(full.address, keys(StudyInstanceUID="1.2.1"), KIND)
+    assert (result.status, result.data_sets) == (0xC000, {})
+    assert "more than 3 images" in result.comment
+
+
+def test_a_question_longer_than_any_is_refused_and_the_association_goes_on(full):
+    asked = keys(PatientID="x" * 300_000)
+    with associated(full.address, [(STUDY_FIND, None)]) as association:
+        ((status, _),) = association.send_c_find(asked, STUDY_FIND)
+        assert status.Status == 0xC000
+        answers = list(association.send_c_find(keys(StudyInstanceUID=""), STUDY_FIND))
+    assert len(answers) == 4
 
 
 def test_what_was_asked_and_what_left_is_in_the_log(fresh):

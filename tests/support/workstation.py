@@ -5,6 +5,7 @@ Everything behind the port is real but rows and packs, which are in memory.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -144,6 +145,7 @@ def associated(
     roles: Sequence[str] = (),
     handlers: Sequence[Any] = (),
     title: str = "STATION",
+    tls: tuple[ssl.SSLContext, str] | None = None,
 ) -> Iterator[Any]:
     """Open an association as pynetdicom does; release it at the end."""
     application = AE(ae_title=title)
@@ -154,6 +156,7 @@ def associated(
         *address,
         ext_neg=[build_role(one, scp_role=True) for one in roles],
         evt_handlers=list(handlers),
+        tls_args=tls,
     )
     assert association.is_established
     try:
@@ -214,6 +217,7 @@ def got(
     kinds: Sequence[tuple[str, str]],
     *,
     on_store: Any = None,
+    tls: tuple[ssl.SSLContext, str] | None = None,
 ) -> Got:
     """Retrieve by C-GET, taking these SOP classes, each in one transfer syntax."""
     result = Got()
@@ -227,7 +231,7 @@ def got(
     contexts = [(STUDY_GET, None), *((one, [syntax]) for one, syntax in kinds)]
     roles = sorted({one for one, _ in kinds})
     handlers = [(evt.EVT_C_STORE, take)]
-    with associated(address, contexts, roles=roles, handlers=handlers) as association:
+    with associated(address, contexts, roles=roles, handlers=handlers, tls=tls) as association:
         result.read(association.send_c_get(asked, STUDY_GET))
     return result
 
