@@ -25,8 +25,8 @@ from bench.report import LEGEND, machine, plain_table, summary, table
 from bench.study import Slices, cached
 
 SECTIONS = (
-    "fetch", "curl", "tls", "dcmtk", "orthanc", "rsync", "ingest", "growth", "parallel", "catalog",
-    "dicomweb",
+    "fetch", "curl", "tls", "dcmtk", "orthanc", "rsync", "ingest", "associations", "growth",
+    "parallel", "catalog", "dicomweb",
 )  # fmt: skip
 _SIZES = (10, 100, 1_000, 4_000)
 _PARALLEL = (1, 8, 32)
@@ -92,6 +92,7 @@ def measure(wish: argparse.Namespace, slices: Slices, folder: Path) -> dict[str,
             for section, contenders in (
                 ("transfers", contest.transfers),
                 ("ingest", contest.ingest),
+                ("associations", contest.associations),
             ):
                 if contenders:
                     tell(f"{section}:")
@@ -136,10 +137,10 @@ def show(found: dict[str, Any]) -> None:
         f"{study['slices']} slices, {study['bytes'] / 1e6:.0f} MB: {study['source']};"
         f" median of {found['rounds']}\npage cache {on['page_cache']}"
     )
-    for section in ("transfers", "ingest"):
+    for section in ("transfers", "ingest", "associations"):
         if section in found:
             print(f"\n{section}\n{table(found[section])}")
-    if "transfers" in found or "ingest" in found:
+    if found.keys() & {"transfers", "ingest", "associations"}:
         print(f"\n{LEGEND}")
     for section in ("growth", "parallel", "catalog", "dicomweb", "dicomweb search"):
         if section in found:

@@ -19,6 +19,7 @@ from undisc_node.demo.nodes import free_port
 
 FETCH = "undisc fetch"
 CURL = "curl, one file"
+ASSOCIATIONS = (1, 4, 16)
 STOCK_SLICES = 200  # at 10 MB/s the whole study would take two minutes a round
 
 
@@ -37,6 +38,7 @@ class Contest:
         self.left_out: dict[str, str] = {}
         self.transfers: list[Contender] = []
         self.ingest: list[Contender] = []
+        self.associations: list[Contender] = []
         self.holder = BenchNode(folder / "a", "holder")
         self.recipient = BenchNode(folder / "b", "recipient")
         self._behind = BenchNode(folder / "c", "behind caddy")
@@ -79,6 +81,9 @@ class Contest:
         if "ingest" in wanted:
             self._try("undisc ingest by C-STORE", self._add_ingest)
             self.ingest.append(UndiscImport(self.recipient, self._slices))
+
+        if "associations" in wanted:
+            self._try("associations", self._add_associations)
 
     def _try(self, name: str, act: Callable[[], None]) -> None:
         try:
@@ -181,6 +186,29 @@ class Contest:
         if "ingest" in self._only:
             self.ingest.append(Posting(receiver, self._slices))
             self.ingest.append(_IntoOrthanc(receiver, slices=self._slices, env=env))
+
+    def _add_associations(self) -> None:
+        """C-STORE on several associations at once, and once as a stock sender does it."""
+        env = nodelay(self._folder)
+        # A process for each association, whose processor time is counted to nobody.
+        scp, into = storescp(self._folder, free_port(), env, "+B", "--fork")
+        self._stack.callback(scp.stop)
+        orthanc = Orthanc(self._folder / "orthanc-c", env=env)
+        self._stack.callback(orthanc.stop)
+        for count in ASSOCIATIONS:
+            known = {"slices": self._slices, "env": env, "associations": count}
+            for one in (
+                _IntoUndisc(self.recipient, **known),
+                _IntoOrthanc(orthanc, **known),
+                Storescp("storescu to storescp +B", server=scp, into=into, **known),
+            ):
+                one.name = f"{one.name}, {count} at once"
+                self.associations.append(one)
+        few = self._slices.first(STOCK_SLICES)
+        for one in (_IntoUndisc(self.recipient, slices=few), _IntoOrthanc(orthanc, slices=few)):
+            one.name = f"{one.name}, stock, {len(few.paths)} slices"
+            one.rounds = 1
+            self.associations.append(one)
 
     def _add_rsync(self) -> None:
         sshd = Sshd(self._folder / "ssh")

@@ -73,6 +73,14 @@ class Rsync(Contender):
         shutil.rmtree(self._into)
 
 
+# One program for each folder; `check` says whether all have done their work.
+_ALL_AT_ONCE = """
+title="$1" port="$2"; shift 2
+for part do "$0" -aec "$title" 127.0.0.1 "$port" +sd "$part" & done
+wait
+"""
+
+
 class Storescu(Contender):
     """C-STORE of the files by DCMTK's storescu to whoever listens."""
 
@@ -86,8 +94,10 @@ class Storescu(Contender):
         durable: bool,
         env: dict[str, str] | None = None,
         title: str = "BENCH",
+        associations: int = 1,
     ) -> None:
         self.name, self.durable = name, durable
+        self._parts = slices.parts(associations)
         self._slices, self._port, self._pid, self._env = slices, port, pid, env
         self._title = title
         self._storescu = program("storescu")
@@ -95,13 +105,13 @@ class Storescu(Contender):
     def run(self) -> Run:
         with Meter(self._slices.size, receiver=[self._pid]) as meter:
             meter.command(
+                "sh",
+                "-c",
+                _ALL_AT_ONCE,
                 self._storescu,
-                "-aec",
                 self._title,
-                "127.0.0.1",
                 str(self._port),
-                "+sd",
-                str(self._slices.folder),
+                *(str(part) for part in self._parts),
                 side="sender",
                 env=self._env,
             )
@@ -127,9 +137,11 @@ class Storescp(Storescu):
             path.unlink()
 
 
-def storescp(folder: Path, port: int, env: dict[str, str] | None = None) -> tuple[Server, Path]:
+def storescp(
+    folder: Path, port: int, env: dict[str, str] | None = None, *more: str
+) -> tuple[Server, Path]:
     """Start a storescp; return it and where it writes."""
     into = folder / f"storescp-{port}"
     into.mkdir()
-    argv = [program("storescp"), "-aet", "BENCH", "-od", str(into), str(port)]
+    argv = [program("storescp"), *more, "-aet", "BENCH", "-od", str(into), str(port)]
     return Server(argv, folder=folder, port=port, env=env), into

@@ -58,6 +58,21 @@ class Slices:
             return self
         return _linked(self.folder.parent, count, self.source)
 
+    def parts(self, count: int) -> tuple[Path, ...]:
+        """Return folders that hold a part of the slices each, and all together."""
+        if count == 1:
+            return (self.folder,)
+        whole = self.folder.with_name(f"{self.folder.name}-in-{count:02}")
+        if not whole.is_dir():
+            unfinished = whole.with_name(f"{whole.name}.part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            for index, path in enumerate(self.paths):
+                into = unfinished / f"{index % count:02}"
+                into.mkdir(parents=True, exist_ok=True)
+                os.link(path, into / path.name)
+            unfinished.rename(whole)
+        return tuple(sorted(whole.iterdir()))
+
     def variant(self, number: int, count: int) -> Iterator[bytes]:
         """Yield the files of another study: the same images under other UIDs.
 

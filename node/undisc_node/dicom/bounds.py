@@ -26,7 +26,8 @@ class Bounds:
         idle_seconds: An open association without a message; MR sequences pause for minutes.
         send_seconds: Until what waits for the network has been taken, at most 400,000 bytes.
         close_seconds: Until the other side closes after a rejection, an abort or a release.
-        per_address: Connections from one address; one without association gives way to a new one.
+        per_address: Connections from one address, as many as an archive opens that hands over a day; one
+            without association gives way to a new one.
         connections: Connections in total, likewise.
         workers: Objects that are sealed or stored at the same moment.
         questions: Queries and retrievals at the same moment; each has a thread.
@@ -40,7 +41,7 @@ class Bounds:
     idle_seconds: float = 300.0
     send_seconds: float = 30.0
     close_seconds: float = 2.0
-    per_address: int = 8
+    per_address: int = 32
     connections: int = 256
     workers: int = 32
     questions: int = 16
