@@ -26,8 +26,8 @@ class Bounds:
         idle_seconds: An open association without a message; MR sequences pause for minutes.
         send_seconds: Until what waits for the network has been taken, at most 400,000 bytes.
         close_seconds: Until the other side closes after a rejection, an abort or a release.
-        per_address: Connections from one address, as many as an archive opens that hands over a day; one
-            without association gives way to a new one.
+        per_address: Connections from one address, as many as an archive opens that hands over a
+            day; one without association gives way to a new one.
         connections: Connections in total, likewise.
         workers: Objects that are sealed or stored at the same moment.
         questions: Queries and retrievals at the same moment; each has a thread.
