@@ -166,6 +166,10 @@ def associated(
             association.release()
         else:
             association.abort()
+        association.join(_SECONDS)
+        left = getattr(association.dul.socket, "socket", None)
+        if left is not None:  # the library leaves a broken connection to the garbage collector
+            left.close()
 
 
 def found(
