@@ -178,15 +178,21 @@ def test_a_consent_in_spanish_on_the_tablet_and_what_comes_of_it(practice, app):
     assert re.fullmatch(r"drawn signature, SHA-256 [0-9a-f]{64}", said["evidence"])
 
 
+def await_button(page, name):
+    """Load a page again until the node has done what makes a button appear."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := page.get_by_role("button", name=name)).count():
+        assert time.monotonic() < deadline, f"there is no button '{name}'"
+        time.sleep(0.5)
+        page.reload()
+    return found
+
+
 def look_after(page):
     """Find the visit on the day's list, release it, and take it back."""
     look(page, "desk-day")
     page.get_by_role("link", name="Open the visit").click()
-    deadline = time.monotonic() + SECONDS
-    while not page.get_by_role("button", name="Release everything now").count():
-        assert time.monotonic() < deadline, "the study does not join"
-        time.sleep(0.5)
-        page.reload()
+    await_button(page, "Release everything now")
     look(page, "desk-visit")
     text = page.locator("main").inner_text()
     assert "juana@example.org" in text
@@ -194,6 +200,12 @@ def look_after(page):
     page.get_by_role("button", name="Release everything now").click()
     page.reload()
     page.get_by_text("may fetch it").wait_for()
+    await_button(page, "Show or print the link").click()
+    look(page, "desk-handout")
+    page.get_by_role("link", name="Back to the visit").click()
+    page.get_by_role("button", name="Draw a new PIN").click()
+    look(page, "desk-pin")
+    page.get_by_role("link", name="Back to the visit").click()
     page.get_by_text("The patient withdraws the yes").click()
     page.get_by_role("button", name="Withdraw now").click()
     page.get_by_text("withdrawn", exact=True).wait_for()

@@ -101,7 +101,6 @@ _EVENTS: Final[Mapping[str, str]] = {
     "staff.reset": "Somebody of the practice got a new password.",
     "staff.signed_in": "Somebody of the practice signed in at the desk.",
     "staff.signed_off": "Somebody of the practice signed off at the desk.",
-    "pin.reopened": "The desk allowed new attempts at a patient's PIN.",
     "staff.enrolled": "An authenticator of one of the practice's people was set up.",
     "study.identity_changed": "A patient's identity was taken over as the department sent it.",
     "report.attached": "A report was stored in its study; detail has its state.",

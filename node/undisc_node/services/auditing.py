@@ -85,7 +85,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "staff.signed_in": ("110114", "E"),
     "staff.signed_off": ("110114", "E"),
     "staff.enrolled": ("110113", "U"),
-    "pin.reopened": ("110113", "U"),
     "study.identity_changed": ("110110", "U"),
     "report.attached": ("110103", "C"),
     "report.waiting": ("110103", "C"),

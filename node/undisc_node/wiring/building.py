@@ -284,6 +284,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         staff=staff,
         consents=consents.uses,
         department=department.uses,
+        links=patients.links,
+        passcodes=links.passcodes,
         journal=journal,
         clock=clock,
         entropy=entropy,

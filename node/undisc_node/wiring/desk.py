@@ -10,6 +10,7 @@ from undisc_node.config import Settings
 from undisc_node.services.asking import Asking
 from undisc_node.services.auditing import Journal
 from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.signing_in import SigningIn
 from undisc_node.services.staff import Staff
@@ -45,6 +46,8 @@ def build_desk(
     staff: Staff,
     consents: Mapping[str, Any],
     department: Mapping[str, Any],
+    links: PatientLinks,
+    passcodes: Passcodes,
     journal: Journal,
     clock: Clock,
     entropy: Entropy,
@@ -65,7 +68,7 @@ def build_desk(
         consenting=consents["consenting"],
         clock=clock,
         entropy=entropy,
-        passcodes=Passcodes(entropy=entropy),
+        passcodes=passcodes,
         calling_code=settings.calling_code,
     )
     urls = settings.public_urls
@@ -77,7 +80,8 @@ def build_desk(
             consenting=consents["consenting"],
             visiting=consents["visiting"],
             releasing=consents["releasing"],
-            wishes=Wishing(catalog=catalog, journal=journal),
+            wishes=Wishing(catalog=catalog),
+            links=links,
             queueing=department["queueing"],
             staff=staff,
             now_ms=clock.now_ms,

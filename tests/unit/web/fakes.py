@@ -29,14 +29,12 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.peering import Introduction
 from undisc_node.services.ports import Reply, Stored
-from undisc_node.services.readiness import Check
 from undisc_node.services.receiving import StoreOutcome
 from undisc_node.services.restoring import Confirmed, Suspended, Suspense
 from undisc_node.services.retention import Leaving
 from undisc_node.services.sharing import Shared
 from undisc_node.services.studies import StudyDetail
 from undisc_node.web.admin_uses import AdminUses
-from undisc_node.web.internal import InternalUses
 from undisc_node.web.public_uses import PublicUses
 from undisc_protocol import limits
 from undisc_protocol.did import Did
@@ -46,6 +44,7 @@ from undisc_protocol.pack import ObjectHeader
 from unit.web.archive_fakes import FakeArchiving, FakeDelivering, FakePulling
 from unit.web.fakes_consents import consent_parts
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
+from unit.web.fakes_inside import inside_uses as inside_uses  # noqa: PLC0414 - used as fakes.inside_uses
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_patients import patient_parts
@@ -490,13 +489,3 @@ def public_uses(serving=None) -> PublicUses:
     others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), "viewer": VIEWER}
     others |= patient_parts()
     return PublicUses(peering=FakePeering(), asked=None, **parts, **others)
-
-
-def inside_uses(checks=lambda: (Check("database"), Check("disk"))) -> InternalUses:
-    return InternalUses(
-        checks=checks,
-        metrics=lambda: b"# EOF\n",
-        metrics_type="application/openmetrics-text",
-        staff=FakeStaff(),
-        **dict.fromkeys(("dicomweb", "desk", "asked")),
-    )

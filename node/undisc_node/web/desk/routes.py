@@ -49,6 +49,8 @@ ROUTES: Final = (
     _reads("/desk/visits/{visit}/signature", staff_page(visits.signature)),
     _takes("/desk/visits/{visit}/release", staff_page(visits.release)),
     _takes("/desk/visits/{visit}/withdraw", staff_page(visits.withdraw)),
+    _takes("/desk/visits/{visit}/link", staff_page(visits.hand_out)),
+    _takes("/desk/visits/{visit}/new-pin", staff_page(visits.new_pin)),
     _takes("/desk/visits/{visit}/pin", staff_page(visits.reopen_pin)),
     _reads("/desk/queue", staff_page(queue.rows)),
     _reads("/desk/queue/{row}", staff_page(queue.show)),

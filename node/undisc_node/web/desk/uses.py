@@ -9,8 +9,10 @@ from typing import Protocol
 from undisc_node.services.ask_facts import AskFacts
 from undisc_node.services.asking import Asked
 from undisc_node.services.department_rows import Order
-from undisc_node.services.desk_rows import Ask, Channel, StaffSession, VisitPin
+from undisc_node.services.desk_rows import Ask, Channel, StaffSession
 from undisc_node.services.model import Peer
+from undisc_node.services.patient_links import Handout, PatientAccess
+from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.queueing import Decision
 from undisc_node.services.signing_in import Enrolment, SignedIn
@@ -112,17 +114,33 @@ class KeepsStaff(Protocol):
         """Give somebody a new password."""
 
 
+class KeepsPatientLinks(Protocol):
+    """Knows the links that visits gave to their patients."""
+
+    def access(self, visit_id: bytes) -> PatientAccess:
+        """Return how the patient of a visit gets in."""
+
+    def handout(self, visit_id: bytes) -> Handout:
+        """Return what is handed to the patient of a visit."""
+
+    def reissue(self, visit_id: bytes, actor: str) -> Handout:
+        """Make a new link for a visit: lost phone, lost letter, wrong address."""
+
+    def draw_pin(self, visit_id: bytes, actor: str) -> str:
+        """Set a random PIN, and return it; it is shown once."""
+
+    def reopen(self, visit_id: bytes, actor: str) -> None:
+        """Allow new attempts at the PIN."""
+
+
 class KeepsWishes(Protocol):
     """Knows what patients wished about their visits."""
 
     def channels(self, visit: bytes) -> Sequence[Channel]:
         """List the ways in which a patient wants the link."""
 
-    def pin(self, visit: bytes) -> VisitPin | None:
-        """Return the PIN of a visit, or None."""
-
-    def reopen_pin(self, visit: bytes, actor: str) -> None:
-        """Let attempts at a PIN begin anew."""
+    def shares(self, visit: bytes) -> Sequence[PatientShare]:
+        """List what the patient shared, newest first."""
 
     def is_drawn(self, consent: bytes) -> bool:
         """Tell whether a consent has a drawn signature."""
@@ -142,6 +160,7 @@ class DeskUses:
     visiting: KeepsVisits
     releasing: Releases
     wishes: KeepsWishes
+    links: KeepsPatientLinks
     queueing: KeepsQueue
     staff: KeepsStaff
     now_ms: Callable[[], int]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from undisc_node.services.consent_rows import Decision
-from undisc_node.services.desk_rows import Channel, VisitPin
+from undisc_node.services.desk_rows import Channel
 from undisc_node.services.errors import ServiceError
+from undisc_node.services.patient_links import Handout, PatientAccess
+from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.visiting import VisitDetail
 from undisc_node.web.desk.sessions import desk_page, form_of, run, see, who
 from undisc_node.web.desk.uses import DeskUses
+from undisc_node.web.pages.qr import qr_picture
 from undisc_node.web.pages.texts import problem_text
 
 _WHY: Final = 500  # characters of a reason
@@ -32,35 +37,57 @@ async def show(request: web.Request) -> web.StreamResponse:
     return await _show(request)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything of a visit's page.
+
+    Attributes:
+        detail: The visit and what came of it.
+        channels: Ways in which the patient wants the link.
+        access: How they get in.
+        shares: What they shared.
+        is_drawn: Whether the consent has a drawn signature.
+        now_ms: The time.
+    """
+
+    detail: VisitDetail
+    channels: Sequence[Channel]
+    access: PatientAccess
+    shares: Sequence[PatientShare]
+    is_drawn: bool
+    now_ms: int
+
+    @property
+    def tested_ms(self) -> int | None:
+        """When the patient last tried a share to the end, or None."""
+        return max((one.tested_ms for one in self.shares if one.tested_ms), default=None)
+
+
 async def _show(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
     name = request.match_info["visit"]
 
-    def work(
-        desk: DeskUses,
-    ) -> tuple[VisitDetail, list[Channel], VisitPin | None, bool, int]:
+    def work(desk: DeskUses) -> Shown:
         detail = desk.visiting.detail(desk.visiting.find(name).id)
-        visit, consent = detail.visit.id, detail.consent
-        return (
+        visit = detail.visit.id
+        return Shown(
             detail,
-            list(desk.wishes.channels(visit)),
-            desk.wishes.pin(visit),
-            desk.wishes.is_drawn(consent.id),
+            desk.wishes.channels(visit),
+            desk.links.access(visit),
+            desk.wishes.shares(visit),
+            desk.wishes.is_drawn(detail.consent.id),
             desk.now_ms(),
         )
 
-    detail, channels, pin, is_drawn, now_ms = await run(request, work)
+    shown = await run(request, work)
     return desk_page(
         request,
         "desk/visit.html",
         status=status,
         here="visits",
-        detail=detail,
-        said=detail.consent.statement,
-        state=state_of(detail, now_ms),
-        channels=channels,
-        pin=pin,
-        is_drawn=is_drawn,
-        now_ms=now_ms,
+        shown=shown,
+        detail=shown.detail,
+        said=shown.detail.consent.statement,
+        state=state_of(shown.detail, shown.now_ms),
         problem=problem,
     )
 
@@ -89,11 +116,51 @@ async def withdraw(request: web.Request) -> web.StreamResponse:
     return see(f"/desk/visits/{name}")
 
 
+async def hand_out(request: web.Request) -> web.StreamResponse:
+    """POST /desk/visits/{visit}/link: shows the patient's link, once more or a new one."""
+    form = await form_of(request)
+    name, by, is_new = request.match_info["visit"], who(request).name, form.flag("new")
+
+    def work(desk: DeskUses) -> tuple[VisitDetail, Handout, str]:
+        visit = desk.visiting.find(name).id
+        made = desk.links.reissue(visit, by) if is_new else desk.links.handout(visit)
+        pin = "" if desk.links.access(visit).pin else desk.links.draw_pin(visit, by)
+        return desk.visiting.detail(visit), made, pin
+
+    try:
+        detail, made, pin = await run(request, work)
+    except ServiceError as problem:
+        return await _show(request, problem_text(request, problem), problem.status)
+    return desk_page(
+        request,
+        "desk/handout.html",
+        here="visits",
+        detail=detail,
+        made=made,
+        pin=pin,
+        picture=qr_picture(made.link),
+        place=made.link.partition("#")[0],
+    )
+
+
+async def new_pin(request: web.Request) -> web.StreamResponse:
+    """POST /desk/visits/{visit}/new-pin: draws a new PIN, and shows it once."""
+    await form_of(request)
+    name, by = request.match_info["visit"], who(request).name
+
+    def work(desk: DeskUses) -> tuple[VisitDetail, str]:
+        visit = desk.visiting.find(name).id
+        return desk.visiting.detail(visit), desk.links.draw_pin(visit, by)
+
+    detail, pin = await run(request, work)
+    return desk_page(request, "desk/handout.html", here="visits", detail=detail, made=None, pin=pin)
+
+
 async def reopen_pin(request: web.Request) -> web.StreamResponse:
     """POST /desk/visits/{visit}/pin: lets attempts at the PIN begin anew."""
     await form_of(request)
     name, by = request.match_info["visit"], who(request).name
-    await run(request, lambda desk: desk.wishes.reopen_pin(desk.visiting.find(name).id, by))
+    await run(request, lambda desk: desk.links.reopen(desk.visiting.find(name).id, by))
     return see(f"/desk/visits/{name}")
 
 
