@@ -40,6 +40,9 @@ class Received:
             self.files.append((stream.read(), sender))
         assert digest == source.hash
 
+    def quarantine(self, source, caller, digest):
+        self.store(source, caller.sender, digest, None)
+
     def data_sets(self) -> list[bytes]:
         return [data[split_part10(BytesSource(data)) :] for data, _ in self.files]
 

@@ -6,6 +6,7 @@ It shares no code with the node or with pynetdicom, so it can also send what the
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Sequence
 from types import TracebackType
@@ -23,6 +24,8 @@ class RawSender:
         contexts: Abstract syntax and transfer syntax of each presentation context.
         calling: Our AE title.
         timeout: Seconds to wait for any answer.
+        source: Our address; empty for the usual one.
+        secured: Speaks TLS; None for none.
     """
 
     def __init__(
@@ -32,11 +35,17 @@ class RawSender:
         *,
         calling: str = "RAW",
         timeout: float = 10.0,
+        source: str = "",
+        secured: ssl.SSLContext | None = None,
     ) -> None:
-        self.connection = socket.create_connection(address, timeout=timeout)
+        self.connection = socket.create_connection(
+            address, timeout=timeout, source_address=(source, 0) if source else None
+        )
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._message = 0
         try:
+            if secured is not None:
+                self.connection = secured.wrap_socket(self.connection)
             self.connection.sendall(associate_request(contexts, calling=calling))
             kind, body = self.receive()
             if kind != 2:

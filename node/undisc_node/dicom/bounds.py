@@ -29,6 +29,8 @@ class Bounds:
         per_address: Connections from one address, as many as an archive opens that hands over a
             day; one without association gives way to a new one.
         connections: Connections in total, likewise.
+        strangers: Connections from addresses of nobody who is trusted, all together; they must not
+            keep those out who are.
         workers: Objects that are sealed or stored at the same moment.
         questions: Queries and retrievals at the same moment; each has a thread.
     """
@@ -43,6 +45,7 @@ class Bounds:
     close_seconds: float = 2.0
     per_address: int = 32
     connections: int = 256
+    strangers: int = 32
     workers: int = 32
     questions: int = 16
 
@@ -59,16 +62,19 @@ class Admission:
         self._bounds = bounds
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
+        self._strangers: Counter[str] = Counter()
 
-    def enter(self, address: str) -> bool:
+    def enter(self, address: str, *, stranger: bool = False) -> bool:
         """Count a new connection; False when there are too many already."""
         with self._lock:
             if (
                 self._open[address] >= self._bounds.per_address
                 or self._open.total() >= self._bounds.connections
+                or (stranger and self._strangers.total() >= self._bounds.strangers)
             ):
                 return False
             self._open[address] += 1
+            self._strangers[address] += stranger
             return True
 
     def allows(self, address: str) -> bool:
@@ -80,5 +86,7 @@ class Admission:
         """Forget a connection that has ended."""
         with self._lock:
             self._open[address] -= 1
+            # An address may become known, or unknown, while it has connections.
+            self._strangers[address] = min(self._strangers[address], self._open[address])
             if not self._open[address]:
-                del self._open[address]
+                del self._open[address], self._strangers[address]

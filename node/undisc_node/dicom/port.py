@@ -195,14 +195,15 @@ class DicomPort:
         idle: list[tuple[Callable[[], object], str]]
         idle = [(task.cancel, came_from) for task, came_from in self._arriving.items()]
         idle += [(line.cut, line.address) for line in self._lines if line.awaits_request]
+        stranger = self._senders.is_stranger(address, secured=self._tls is not None)
         for end, came_from in idle:
-            if self._admission.enter(address):
+            if self._admission.enter(address, stranger=stranger):
                 return True
             if came_from == address or self._admission.allows(address):
                 end()
                 for _ in range(2):  # what it takes until it has ended
                     await asyncio.sleep(0)
-        return self._admission.enter(address)
+        return self._admission.enter(address, stranger=stranger)
 
     async def _begin(self, connection: socket.socket, address: str) -> None:
         """Give an admitted connection its line."""

@@ -167,8 +167,13 @@ class Visit:
         return arrival
 
     def report(self, transfer_syntax: str) -> IncomingReport:
-        """Begin to take a report of storage commitment in (PS3.4 §J.3.3)."""
-        return IncomingReport(self._on_report, transfer_syntax)
+        """Begin to take a report of storage commitment in (PS3.4 §J.3.3).
+
+        A stranger's is refused: it would say that an archive has what it does not have.
+        """
+        caller = self._senders.identify(self._address, self._title, self._fingerprint)
+        is_known = caller is not None and caller.state is SenderState.TRUSTED
+        return IncomingReport(self._on_report if is_known else None, transfer_syntax)
 
     def store(self, spool: Spool, command: Command) -> None:
         """Check a finished object against its command, and store it."""

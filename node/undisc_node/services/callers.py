@@ -60,8 +60,12 @@ class Callers:
 
     def admits(self, address: str, *, secured: bool = False) -> bool:
         """Tell whether a connection from an address is taken at all."""
+        return self._quarantine or self.knows(address, secured=secured)
+
+    def knows(self, address: str, *, secured: bool = False) -> bool:
+        """Tell whether a connection from an address may be one of a trusted sender."""
         peer = normal_address(address)
-        return self._quarantine or any(
+        return any(
             one.has(peer)
             for one in self._known
             if one.sender.state is SenderState.TRUSTED and (secured or not one.sender.fingerprint)

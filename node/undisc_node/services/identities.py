@@ -10,7 +10,7 @@ from typing import BinaryIO
 from undisc_node.services.contents import Located, StoredSource, StudyContents
 from undisc_node.services.errors import Invalid
 from undisc_node.services.matching import distinct
-from undisc_node.services.model import Patient
+from undisc_node.services.model import InstanceFacts, Patient
 from undisc_node.services.ports import InstanceReader, Packs
 
 
@@ -35,14 +35,19 @@ def identities(
     Raises:
         Damaged: Stored bytes do not authenticate.
     """
-    return distinct(_patient(packs, reader, one) for one in contents.current.values())
+    return distinct(facts_of(packs, reader, one).patient for one in contents.current.values())
 
 
-def _patient(packs: Packs, reader: InstanceReader, located: Located) -> Patient:
+def facts_of(packs: Packs, reader: InstanceReader, located: Located) -> InstanceFacts:
+    """Return what a stored instance says about itself.
+
+    Raises:
+        Damaged: Stored bytes do not authenticate.
+    """
     size = located.stored.header.size
     first = next(iter(packs.read(located.pack, located.stored)), b"")
     try:
-        return reader.facts(_Head(first, size)).patient
+        return reader.facts(_Head(first, size))
     except Invalid:  # its header is longer than one chunk
         with StoredSource(packs, located).open() as stream:
-            return reader.facts(_Head(stream.read(), size)).patient
+            return reader.facts(_Head(stream.read(), size))

@@ -98,6 +98,10 @@ class KnownSenders:
         """Tell whether a connection from an address is taken at all."""
         return self._callers.admits(address, secured=secured)
 
+    def is_stranger(self, address: str, *, secured: bool) -> bool:
+        """Tell whether nobody who is trusted comes from an address."""
+        return not self._callers.knows(address, secured=secured)
+
     def identify(self, address: str, ae_title: str, fingerprint: bytes = b"") -> Caller | None:
         """Return who is calling; None for whoever is refused."""
         return self._callers.identify(address, ae_title, fingerprint)

@@ -14,6 +14,7 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.contents import Contents, Located, StoredSource, StudyContents
 from undisc_node.services.errors import ServiceError
+from undisc_node.services.identities import facts_of
 from undisc_node.services.known_senders import KnownSenders
 from undisc_node.services.model import InstanceFacts, Study
 from undisc_node.services.ports import Catalog, Clock, InstanceReader, Packs, Records
@@ -65,7 +66,7 @@ class LettingIn:
         packs: Packs,
         contents: Contents,
         reader: InstanceReader,
-        store: Callable[[StoredSource, str, bytes], object],
+        store: Callable[[StoredSource, str, bytes, InstanceFacts], object],
         studies: Studies,
         known: KnownSenders,
         journal: Journal,
@@ -90,7 +91,7 @@ class LettingIn:
             Damaged: Stored bytes do not authenticate.
         """
         first = next(iter(_in_order(self._inside(row.study))), None)
-        return None if first is None else self._reader.facts(StoredSource(self._packs, first))
+        return None if first is None else facts_of(self._packs, self._reader, first)
 
     def let_in(self, stranger: str, sender: str, actor: str) -> LetIn:
         """Store everything that an unknown sender sent under the name of a trusted one.
@@ -107,8 +108,12 @@ class LettingIn:
                     inside = self._inside(row.study)
                     arrivals = _in_order(inside)
                     for located in arrivals:
-                        source = StoredSource(self._packs, located)
-                        self._store(source, f"{SENDER}{sender}", located.stored.header.hash)
+                        self._store(
+                            StoredSource(self._packs, located),
+                            f"{SENDER}{sender}",
+                            located.stored.header.hash,
+                            facts_of(self._packs, self._reader, located),
+                        )
                     if self._drop(row, inside, _RELEASED, actor, ""):
                         studies, objects = studies + 1, objects + len(arrivals)
         except ServiceError as problem:

@@ -24,6 +24,8 @@ from undisc_node.services.contents import StudyContents
 from undisc_node.services.deciding import HOLD_IDENTITY, PEER_SENDER, completed, same_patient
 from undisc_node.services.model import Pack, PackRole, Study, StudyState
 from undisc_node.services.ports import Stored
+from undisc_node.services.quarantine import REASON
+from undisc_node.services.sender_model import STRANGER
 from undisc_protocol.pack import StudyHeader
 
 
@@ -157,6 +159,8 @@ def _fits(pack: FoundPack, study: Study, contents: StudyContents) -> bool:
 
 def _new_study(pack: FoundPack) -> Study:
     said = pack.header
+    sender = pack.stored[0].header.sender if pack.stored else ""
+    unknown = sender.startswith(STRANGER)  # it was in quarantine, and nobody let it in
     return Study(
         id=said.study,
         uid=said.uid,
@@ -166,12 +170,12 @@ def _new_study(pack: FoundPack) -> Study:
         accession=said.accession,
         description=said.description,
         modalities=(),
-        sender=pack.stored[0].header.sender if pack.stored else "",
+        sender=sender,
         instances=0,
         size=0,
         waiting=0,
-        state=StudyState.ACTIVE,
-        reason="",
+        state=StudyState.HELD if unknown else StudyState.ACTIVE,
+        reason=REASON if unknown else "",
         created_ms=said.made_ms,
         arrived_ms=said.made_ms,
         settled_ms=None,

@@ -12,6 +12,7 @@ from undisc_node.clocks import SystemClock
 from undisc_node.services.deciding import HOLD_IDENTITY
 from undisc_node.services.errors import Conflict
 from undisc_node.services.model import PackRole, RestoredBy, StudyState
+from undisc_node.services.sender_model import Caller, SenderState
 from undisc_node.storage.checking.subset import Subset
 from undisc_node.storage.rebuilding.rebuild import Rebuilding, needs_new_catalog
 
@@ -32,6 +33,22 @@ def original(tmp_path_factory):
         home.store(node, make_study(4, [300]))
         home.store(node, another_patient(4))  # held
     return home
+
+
+def test_what_was_in_quarantine_is_not_let_in_by_a_rebuild(tmp_path):
+    """Its rows are lost; the name beside its sealed objects says that nobody knew the sender."""
+    home = make_home(tmp_path / "home")
+    with home.node() as node:
+        caller = Caller("MR@10.9.9.9", SenderState.PENDING, "10.9.9.9", "MR")
+        for one in make_study(5, [30, 40]).instances:
+            node.receiving.quarantine(samples.BytesSource(one.file), caller)
+    (home.path / CATALOG).unlink()
+    work(home).make_anew()
+    with home.node() as node, node.catalog.look() as records:
+        (kept,) = records.senders.quarantined()
+        assert (kept.sender, kept.objects) == (caller.name, 2)
+        assert records.studies.get(kept.study).state is StudyState.HELD
+        assert records.studies.list() == []
 
 
 def another_patient(number):

@@ -56,6 +56,9 @@ class KnowsCallers(Protocol):
             secured: Whether it will speak TLS, and so may show a certificate.
         """
 
+    def is_stranger(self, address: str, *, secured: bool) -> bool:
+        """Tell whether nobody who is trusted comes from an address."""
+
     def identify(self, address: str, ae_title: str, fingerprint: bytes = b"") -> Caller | None:
         """Return who is calling; None for whoever is refused.
 
