@@ -10,6 +10,7 @@ from undisc_node.services.errors import NotFound
 from undisc_node.services.matching import Match
 from undisc_node.services.model import Patient
 from undisc_node.services.pulling import Candidate, Pull, PullState
+from unit.web.fakes_senders import FakeSenders
 
 PACS = Pacs(
     name="main",
@@ -127,3 +128,13 @@ class FakeArchiving:
         if name != PACS.name:
             raise NotFound("no PACS has that name")
         return PACS
+
+
+def archive_parts():
+    """Return what the admin socket calls for archives, and for whoever sends."""
+    return {
+        "archiving": FakeArchiving(),
+        "pulling": FakePulling(),
+        "delivering": FakeDelivering(),
+        "senders": FakeSenders(),
+    }

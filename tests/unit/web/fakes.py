@@ -41,14 +41,13 @@ from undisc_protocol.did import Did
 from undisc_protocol.errors import BadTicket, OutsideExtent
 from undisc_protocol.log import Actor, Event, Subject
 from undisc_protocol.pack import ObjectHeader
-from unit.web.archive_fakes import FakeArchiving, FakeDelivering, FakePulling
+from unit.web.archive_fakes import archive_parts
 from unit.web.fakes_consents import consent_parts
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
 from unit.web.fakes_inside import inside_uses as inside_uses  # noqa: PLC0414 - used as fakes.inside_uses
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_patients import patient_parts
-from unit.web.fakes_senders import FakeSenders
 from unit.web.fakes_status import FakeStatus
 from unit.web.fakes_viewer import VIEWER
 
@@ -474,10 +473,7 @@ def admin_uses(**others) -> AdminUses:
         **department_parts(),
         **consent_parts(),
         "staff": FakeStaff(),
-        "archiving": FakeArchiving(),
-        "pulling": FakePulling(),
-        "senders": FakeSenders(),
-        "delivering": FakeDelivering(),
+        **archive_parts(),
         "clock": Clock(),
     }
     return AdminUses(**{**parts, **others})
