@@ -51,11 +51,12 @@ def test_a_doctor_comes_by_the_link_and_leaves_when_it_is_revoked():
             page.goto(link)
             page.locator("[name=passcode]:visible").fill(CODE)
             page.locator("[name=name]:visible").fill("Dr Weiss")
-            page.locator("form:visible button").first.click()
+            page.locator("[name=name]:visible").press("Enter")
             expect(page.locator("[data-stage] img")).to_be_visible()
             assert page.url == f"{node.url}/view/"
             (seen,) = node.events("study.viewed")
             assert seen["who"][0]["name"] == "Dr Weiss"
+            assert seen["who"][0]["net"] == "this machine"
             assert node.events("study.copied") == []
             with page.expect_download() as begun:
                 page.get_by_role("link", name="Download").click()

@@ -174,7 +174,7 @@ class Browsing:
             self._journal.note(
                 records,
                 _LOGGED[what],
-                who=reader(session.row),
+                who=reader(session.row, session.net),
                 what=[
                     *(auditing.about_study(row) if row else ()),
                     auditing.about_security("link", decode_did(session.link)),
@@ -248,10 +248,10 @@ def _over() -> Refused:
     )
 
 
-def reader(row: SessionRow) -> Actor:
+def reader(row: SessionRow, net: str = "") -> Actor:
     """Name the reader of a session for the log: by its hash, and as they call themselves."""
     role = "patient" if row.kind is Kind.PATIENT else "reader"
-    return Actor(user=row.hash.hex()[:16], name=row.name, role=role, requestor=True, net="")
+    return Actor(user=row.hash.hex()[:16], name=row.name, role=role, requestor=True, net=net)
 
 
 def _hash_of(cookie: str) -> bytes | None:

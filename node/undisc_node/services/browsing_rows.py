@@ -90,10 +90,12 @@ class BrowserSession:
         row: How it was begun.
         opens: What it may see now, one for each study; studies that were revoked, held or that
             have ended are not in it.
+        net: From what kind of address its reader calls now, for the log; never the address.
     """
 
     row: SessionRow
     opens: tuple[Opened, ...]
+    net: str = ""
 
     @property
     def id(self) -> bytes:

@@ -6,6 +6,8 @@ revocation stops a viewer that is open. What is about to leave is written down f
 
 from __future__ import annotations
 
+import ipaddress
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -35,7 +37,19 @@ async def session_of(request: web.Request) -> BrowserSession:
         RemoteProtocolError: What it opened is not open any more.
     """
     sessions, cookie = request.app[keys.VIEWER].sessions, cookie_in(request)
-    return await request.app[keys.WORKERS].run(lambda: sessions.session_of(cookie))
+    session = await request.app[keys.WORKERS].run(lambda: sessions.session_of(cookie))
+    return replace(session, net=_net_of(request))
+
+
+def _net_of(request: web.Request) -> str:
+    """Say from what kind of address a request comes; behind a proxy it is the proxy's."""
+    try:
+        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if address.is_loopback:
+        return "this machine"
+    return "private network" if address.is_private else "internet"
 
 
 def watch(request: web.Request, study: str = "") -> None:
