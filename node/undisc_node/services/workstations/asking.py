@@ -15,6 +15,7 @@ PATIENT_ID, ISSUER = "00100020", "00100021"
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"
 _CHARACTER_SET: Final = "00080005"
 _TIMEZONE: Final = "00080201"
+_FIRST, _LAST = "00080000", "7FDFFFFF"  # what can be asked for: no commands, meta, delimiters
 _FORMS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 
 
@@ -73,7 +74,11 @@ def read_identifier(attributes: Mapping[str, Any], *, patient_root: bool) -> Ide
     if level is Level.PATIENT and not patient_root:
         raise Invalid("the study root has no patient level", code="bad_level")
     dropped = {LEVEL, _CHARACTER_SET, _TIMEZONE}
-    keys = {tag: _text(one) for tag, one in attributes.items() if tag not in dropped}
+    keys = {
+        tag: _text(one)
+        for tag, one in attributes.items()
+        if tag not in dropped and _FIRST <= tag <= _LAST
+    }
     return Identifier(level, keys)
 
 
