@@ -4,7 +4,8 @@
     acknowledgement  =  answer {notice: SHA-256 of the notice, does: what the recipient does}
 
 A notice grants nothing and carries no image. The recipient asks again with the capability it has
-(`grown`), or puts a changed identity before a person (`patient`); telling it twice changes nothing.
+(`grown`), or puts a changed identity (`patient`) or a permission that was taken back (`ended`)
+before a person; telling it twice changes nothing.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class NoticeKind(StrEnum):
 
     GROWN = "grown"  # it has more objects, or newer versions, than the recipient was given
     PATIENT = "patient"  # the patient's identity was corrected
+    ENDED = "ended"  # the permission with which it was fetched was taken back
 
 
 class Does(StrEnum):

@@ -103,6 +103,8 @@ def _notices() -> Iterator[Vector]:
     yield case("A1", "grown", None, "there is more of the study", _BODY)
     yield case("A1", "patient", None, "the patient has another name and number now",
                _told(NoticeKind.PATIENT, _JANE), kind="patient", patient="P-900")  # fmt: skip
+    yield case("A1", "ended", None, "the permission was taken back", _told(NoticeKind.ENDED),
+               kind="ended")  # fmt: skip
     yield case("A1", "second-key", None, "a node that came back under its next key",
                to_holder(with_fields(_SIGNED, later, records=succeeded.records)))  # fmt: skip
     yield case("R01", "large", Oversize, "more than 16384 bytes", b"", fill=limits.MAX_NOTICE + 1)

@@ -32,6 +32,7 @@ from undisc_node.services.browsing import Browsing
 from undisc_node.services.consenting import Consenting
 from undisc_node.services.contents import Contents
 from undisc_node.services.department import Department
+from undisc_node.services.ended_permissions import EndedPermissions
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granted, Granting
@@ -290,6 +291,7 @@ class Practice:
             **decided,
             fetching=self.fetching,
             rename=self.renaming.hear,
+            ended=EndedPermissions(**decided, queueing=self.queueing).hear,
             refusals=self.refusals,
             own=own,
         )

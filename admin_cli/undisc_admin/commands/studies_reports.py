@@ -8,7 +8,11 @@ from undisc_admin.answer import Answer
 from undisc_admin.render import Column, clean, count_of, day, moment
 from undisc_admin.screen import say, say_table
 
-_TOLD: Final = {"grown": "what was added", "patient": "the patient's corrected identity"}
+_TOLD: Final = {
+    "grown": "what was added",
+    "patient": "the patient's corrected identity",
+    "ended": "the end of a permission",
+}
 
 
 def brought_by(sender: str, study: Answer) -> str:

@@ -14,7 +14,7 @@ from undisc_node.services.ports import Catalog, Clock, Records, Reply
 from undisc_node.services.replying import reply_to
 from undisc_protocol.answer import request_hash
 from undisc_protocol.errors import UnknownRecipient
-from undisc_protocol.notice import Does, Notice, acknowledge_notice, read_notice
+from undisc_protocol.notice import Does, Notice, NoticeKind, acknowledge_notice, read_notice
 from undisc_protocol.offer import read_accepted_offer
 
 
@@ -33,6 +33,8 @@ class Heeding:
         fetching: Asks for the difference.
         rename: Lets a changed identity wait for a person, within a change: records, local study,
             identity, who says so; tells whether something waits now.
+        ended: Lets a copy wait for a person, whose permission was taken back: records, local study,
+            who says so; tells whether something waits now.
         journal: The log.
         refusals: Counts what is refused to strangers.
         clock: Time.
@@ -45,6 +47,7 @@ class Heeding:
         catalog: Catalog,
         fetching: AsksAgain,
         rename: Callable[[Records, bytes, Patient, str], bool],
+        ended: Callable[[Records, bytes, str], bool],
         journal: Journal,
         refusals: Refusals,
         clock: Clock,
@@ -53,6 +56,7 @@ class Heeding:
         self._catalog = catalog
         self._fetching = fetching
         self._rename = rename
+        self._ended = ended
         self._journal = journal
         self._refusals = refusals
         self._clock = clock
@@ -102,7 +106,7 @@ class Heeding:
 
     def _do(self, peer: Peer, notice: Notice, earlier: Fetch) -> Does:
         does = Does.NOTHING
-        if notice.patient is None:
+        if notice.kind is NoticeKind.GROWN:
             self._fetching.again(earlier)
             does = Does.ASKS
         with self._catalog.change(vital=True) as records:
@@ -110,6 +114,8 @@ class Heeding:
             if notice.patient is not None and self._rename(
                 records, study, notice.patient, f"peer:{peer.name}"
             ):
+                does = Does.DECIDES
+            if notice.kind is NoticeKind.ENDED and self._ended(records, study, peer.name):
                 does = Does.DECIDES
             row = records.studies.get(study)
             if does is not Does.NOTHING:

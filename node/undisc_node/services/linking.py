@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
+from undisc_node.services.ended_permissions import tell_recipients
 from undisc_node.services.errors import Conflict, Invalid
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, MAX_ATTEMPTS, LinkRow
@@ -147,6 +148,8 @@ class Linking:
                 stopped = 0
                 for share in records.shares.list(audience=link.did):
                     records.shares.revoke(share.id, now_ms)
+                    if share.revoked_ms is None:
+                        tell_recipients(records, share.study, share.id, now_ms)
                     stopped += records.tickets.drop(share=share.id, at_ms=now_ms)
                 self._note(records, "link.revoked", link, actor, transfers_stopped=stopped)
             return records.links.get(link.did) or link

@@ -2,7 +2,8 @@
 
 A notice becomes due in the very change that makes it true, and is sent until it is answered. Who
 has the study says its receipt. `grown` goes to those whose grant or share is still good, because
-they have to ask with it; `patient` goes to all, because it is about whose images they have.
+they have to ask with it; `patient` goes to all, because it is about whose images they have; `ended`
+goes to those who came with what was revoked.
 """
 
 from __future__ import annotations
@@ -157,6 +158,8 @@ class Noticing:
             return False
         if kind is NoticeKind.GROWN and not may_ask:
             return self._end(notice, "not told: it has no permission any more")
+        if kind is NoticeKind.ENDED and may_ask:
+            return self._end(notice, "not told: it has another permission")
         try:
             does = self._tell(peer, study, kind)
         except (Unreachable, Busy) as problem:

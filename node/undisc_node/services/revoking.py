@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
+from undisc_node.services.ended_permissions import tell_recipients
 from undisc_node.services.errors import NotFound
 from undisc_node.services.model import Grant, Share
 from undisc_node.services.ports import Catalog, Clock, Records
@@ -62,6 +63,7 @@ def revoke_within(
     if grant.revoked_ms is None:
         records.grants.revoke(grant.id, now_ms)
         ended = records.tickets.drop(grant=grant.id, at_ms=now_ms)
+        tell_recipients(records, grant.study, grant.id, now_ms)
         _note(records, journal, "grant", grant.id, grant.study, actor, ended)
     return records.grants.get(grant.id) or grant
 
@@ -73,6 +75,7 @@ def revoke_share_within(
     if share.revoked_ms is None:
         records.shares.revoke(share.id, now_ms)
         ended = records.tickets.drop(share=share.id, at_ms=now_ms)
+        tell_recipients(records, share.study, share.id, now_ms)
         _note(records, journal, "share", share.id, share.study, actor, ended)
     return records.shares.get(share.id) or share
 

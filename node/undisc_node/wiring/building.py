@@ -19,6 +19,7 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
 from undisc_node.services.dicomweb.rendering import TASK
+from undisc_node.services.ended_permissions import EndedPermissions
 from undisc_node.services.errors import Invalid
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
@@ -386,6 +387,9 @@ def build(  # noqa: PLR0915 - a statement for each part
             catalog=catalog,
             fetching=fetching,
             rename=department.renaming.hear,
+            ended=EndedPermissions(
+                catalog=catalog, queueing=queueing, journal=journal, clock=clock
+            ).hear,
             journal=journal,
             refusals=refusals,
             clock=clock,

@@ -11,7 +11,7 @@ from support.memory_reader import instance
 from support.practice import befriend
 from undisc_node.services.browsing_rows import Access, Kind
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, ServiceError
-from undisc_node.services.model import FetchState
+from undisc_node.services.model import FetchState, StudyState
 from undisc_node.services.patient_sharing import Wanted
 from undisc_protocol.capability.delegation import COMMAND_VIEW
 from undisc_protocol.errors import (
@@ -259,3 +259,42 @@ def test_a_node_does_not_get_around_the_second_step(patient, found):
 def test_a_contact_that_cannot_be_reached_is_refused(patient, contact):
     with pytest.raises(Invalid):
         shared(patient, Wanted("Dr. Ben", contact=contact))
+
+
+@pytest.fixture
+def fetched(patient, found):
+    """A hospital that has fetched with a doctor's link."""
+    practice, hospital = patient.practice, found("hospital")
+    befriend(practice, hospital)
+    made, _ = shared(patient)
+    link = write_link(practice.url, SECRET)
+    (fetch,) = hospital.link_fetching.start(link, "blue horse", "admin")
+    assert hospital.ended(fetch.id).state is FetchState.DONE
+    return practice, hospital, made
+
+
+@pytest.mark.parametrize("decision", ["keep", "withdraw"])
+def test_who_has_a_copy_is_told_that_the_permission_ended_and_decides(fetched, patient, decision):
+    practice, hospital, made = fetched
+    practice.patient_sharing.revoke(patient.session(), made.id)
+    assert practice.noticing.send_due() == 1
+    (told,) = practice.noticing.of_study(practice.study().id)
+    assert (told.kind, told.outcome) == ("ended", "a person there decides")
+    (row,) = hospital.queueing.list("permission-ended")
+    assert row.facts[0].here == practice.own.name
+    hospital.queueing.resolve(row.id, decision, "", "anna")
+    assert hospital.queueing.list("permission-ended") == []
+    assert (hospital.study().state is StudyState.WITHDRAWN) == (decision == "withdraw")
+    practice.patient_sharing.revoke(patient.session(), made.id)
+    assert practice.noticing.send_due() == 0, "once"
+
+
+def test_who_has_another_permission_is_not_told(fetched, patient):
+    practice, hospital, made = fetched
+    tokens = patient.tokens(hospital.own.key.did)
+    practice.patient_sharing.share(patient.session(), tokens, Wanted("Hospital"))
+    practice.patient_sharing.revoke(patient.session(), made.id)
+    practice.noticing.send_due()
+    (told,) = practice.noticing.of_study(practice.study().id)
+    assert told.outcome == "not told: it has another permission"
+    assert hospital.queueing.list("permission-ended") == []

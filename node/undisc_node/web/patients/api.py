@@ -215,7 +215,10 @@ async def log(request: web.Request) -> web.StreamResponse:
             "accesses": accesses_json(
                 uses.patient_sharing.accesses(session),
                 {one.shared.audience: one.shared.label for one in found.shares},
-                {one.study.id: one.study.description for one in found.studies},
+                {
+                    one.study.id: one.study.description or ", ".join(one.study.modalities)
+                    for one in found.studies
+                },
                 session.link,
             )
         }

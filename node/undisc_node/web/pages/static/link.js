@@ -339,8 +339,9 @@ async function overview() {
     studies.append(
       fill(copy("study"), {
         description: study.description || study.modalities.join(", "),
-        date: dicomDay(study.date),
-        images: word(study.images === 1 ? "image" : "images").replace("{n}", study.images),
+        about: [dicomDay(study.date), word(study.images === 1 ? "image" : "images").replace("{n}", study.images)]
+          .filter(Boolean)
+          .join(" · "),
       }),
     );
   part(screen, "look").addEventListener("click", () =>
