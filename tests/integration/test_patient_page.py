@@ -207,6 +207,38 @@ def test_the_code_in_spanish_without_a_link(node, visit):
         page.locator("#handover svg").wait_for()
 
 
+OLD_BROWSER = """
+for (const name of ["importKey", "generateKey"]) {
+  const real = SubtleCrypto.prototype[name];
+  SubtleCrypto.prototype[name] = function (...given) {
+    if (given.includes("Ed25519"))
+      return Promise.reject(new DOMException("unknown", "NotSupportedError"));
+    return real.apply(this, given);
+  };
+}"""
+
+
+def test_an_older_browser_falls_back_and_says_so(node, visit):
+    """Without Ed25519 of its own: the same link, the same share, and a key that is marked."""
+    link = link_of(node, visit)
+    with (
+        chromium() as browser,
+        visitor(browser, node.url, allow=("404", "403")) as page,
+    ):
+        page.add_init_script(OLD_BROWSER)
+        page.goto(link)
+        enter(page)
+        page.get_by_text("This browser is old").wait_for()
+        give(page)
+    access = node.admin.get(f"visits/{visit}/access").raw["access"]
+    assert [(one["kind"], one["software"]) for one in access["keys"]] == [
+        ("link", False),
+        ("browser", True),
+    ]
+    (shared,) = node.admin.get(f"visits/{visit}/shares").raw["shares"]
+    assert shared["state"] == "active"
+
+
 @pytest.mark.parametrize("damage", ["%23", "%2523", ".", "cut", "escaped"])
 def test_a_link_that_the_mail_has_damaged(node, visit, damage):
     link = link_of(node, visit)
