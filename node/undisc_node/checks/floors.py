@@ -27,6 +27,7 @@ FLOORS: Final = (
     Floor("aiohttp", "3.14.5", "reads requests of strangers; fixes in its parser come in each"),
     Floor("aiohttp-jinja2", "1.6", "fills pages with what strangers sent; the tested version"),
     Floor("babel", "2.18.0", "reads the catalogs of languages; the tested version"),
+    Floor("aiosmtplib", "5.1.3", "hands messages to the mail server; the tested version"),
     Floor("blake3", "1.0.11", "the version whose threads and buffers were measured and tested"),
     Floor("click", "8.5.1", "the help texts of the reference pages are compared with it"),
     Floor("cryptography", "50.0.2", "brings OpenSSL; encrypts into buffers of ours"),
@@ -41,6 +42,7 @@ FLOORS: Final = (
     Floor("PyNaCl", "1.6.2", "brings libsodium, whose check of points older ones lack"),
     Floor("pynetdicom", "3.0.4", "calls archives for us; our port was tested against this one"),
     Floor("python-gdcm", "3.2.6", "decodes JPEG in workers; brings GDCM"),
+    Floor("reportlab", "5.1.0", "draws print-outs; older ones evaluated colours of hostile text"),
     Floor("segno", "1.6.6", "draws links as QR codes; the tested version"),
     Floor("sqlite-utils", "4.2.1", "its migrations; older ones have none"),
 )

@@ -197,6 +197,84 @@ FIELDS: Final[Mapping[str, Field]] = {
     "release.minutes": Field(
         "release_minutes", 30, values.NUMBER, 'how many minutes, for `release.when = "minutes"`'
     ),
+    "messages.practice": Field(
+        "messages_practice",
+        "",
+        values.TEXT,
+        "how e-mail, text messages and print-outs call the practice; empty: by its name. A name"
+        " that tells what somebody is treated for is better left out here",
+    ),
+    "messages.phone": Field(
+        "messages_phone", "", values.TEXT, "the telephone number that they name for questions"
+    ),
+    "messages.paper": Field(
+        "messages_paper", "a4", values.one_of("a4", "letter"), "paper of print-outs"
+    ),
+    "messages.emergency": Field(
+        "messages_emergency",
+        [],
+        values.EMAILS,
+        "e-mail addresses of those who are told when somebody gives images out in an emergency",
+    ),
+    "email.host": Field(
+        "email_host", "", values.TEXT, "the practice's mail server; empty: no e-mail is sent"
+    ),
+    "email.port": Field("email_port", 587, values.PORT, "its TCP port"),
+    "email.security": Field(
+        "email_security",
+        "starttls",
+        values.one_of("starttls", "tls", "none"),
+        "how the connection is protected; `none` only for a server on this machine",
+    ),
+    "email.user": Field(
+        "email_user", "", values.TEXT, "user name there; empty: the server asks for none"
+    ),
+    "email.password": Field("email_password", "", values.TEXT, "password there", secret=True),
+    "email.from": Field("email_from", "", values.EMAIL, "the address that e-mail comes from"),
+    "email.authorities": Field(
+        "email_authorities",
+        "",
+        values.TEXT,
+        "PEM file of certificates that the mail server may be signed by; empty: the system's",
+    ),
+    "text_messages.url": Field(
+        "text_messages_url",
+        "",
+        values.TEXT,
+        "where text messages are posted, `https://api.twilio.com` for one; empty: none are sent",
+    ),
+    "text_messages.form": Field(
+        "text_messages_form",
+        "twilio",
+        values.one_of("twilio", "form", "json"),
+        "how they are posted: as Twilio wants it, as a web form, or as JSON",
+    ),
+    "text_messages.user": Field(
+        "text_messages_user",
+        "",
+        values.TEXT,
+        "user name there, Twilio's account SID; empty: the password is a bearer token",
+    ),
+    "text_messages.password": Field(
+        "text_messages_password", "", values.TEXT, "password or token there", secret=True
+    ),
+    "text_messages.from": Field(
+        "text_messages_from", "", values.TEXT, "the number or name that text messages come from"
+    ),
+    "text_messages.fields": Field(
+        "text_messages_fields",
+        "",
+        values.TEMPLATE,
+        'what is posted, as a JSON object: `{"to": "{to}", "body": "{text}", "ref": "{id}"}`;'
+        " `{from}` is the setting; empty: the usual fields of the form",
+    ),
+    "offers.take": Field(
+        "offers_take",
+        "show",
+        values.one_of("fetch", "show", "refuse"),
+        "what becomes of a study that a trusted practice offers: fetched at once, shown to staff"
+        " who decide, or refused",
+    ),
     "peers.private_addresses": Field(
         "private_addresses",
         default=False,

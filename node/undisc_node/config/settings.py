@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Any
 
 from undisc_node.dicom.watch_folder import Watched
 from undisc_node.services.sender_model import Sender
@@ -58,6 +60,24 @@ class Settings:
         calling_code: What is put before telephone numbers without a country; may be empty.
         release_when: When studies of a visit are released: `minutes`, `report` or `click`.
         release_minutes: Minutes after settlement, for `minutes`.
+        messages_practice: How messages call the practice; empty for its name.
+        messages_phone: The number they name for questions.
+        messages_paper: Paper of print-outs: `a4` or `letter`.
+        messages_emergency: Who is told of images given out in an emergency.
+        email_host: The mail server; empty for none.
+        email_port: Its port.
+        email_security: `starttls`, `tls` or `none`.
+        email_user: User name there; may be empty.
+        email_password: Password there.
+        email_from: The address that e-mail comes from.
+        email_authorities: PEM file of trusted certificates; empty for the system's.
+        text_messages_url: Where text messages are posted; empty for none.
+        text_messages_form: `twilio`, `form` or `json`.
+        text_messages_user: User name there; may be empty.
+        text_messages_password: Password or token there.
+        text_messages_from: Number or name that text messages come from.
+        text_messages_fields: What is posted; empty for the usual fields of the form.
+        offers_take: What becomes of offered studies: `fetch`, `show` or `refuse`.
         recipients: Which nodes may use shares and links: `trusted` or `any`.
         private_addresses: Whether peers may be reached at private and loopback addresses.
         backup_path: Directory of the backups; empty when there is none.
@@ -111,6 +131,24 @@ class Settings:
     calling_code: str
     release_when: str
     release_minutes: int
+    messages_practice: str
+    messages_phone: str
+    messages_paper: str
+    messages_emergency: tuple[str, ...]
+    email_host: str
+    email_port: int
+    email_security: str
+    email_user: str
+    email_password: str = field(repr=False)
+    email_from: str
+    email_authorities: str
+    text_messages_url: str
+    text_messages_form: str
+    text_messages_user: str
+    text_messages_password: str = field(repr=False)
+    text_messages_from: str
+    text_messages_fields: Mapping[str, Any]
+    offers_take: str
     recipients: str
     private_addresses: bool
     backup_path: str

@@ -6,13 +6,15 @@ read alike.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from undisc_node.dicom.watch_folder import Watched
+from undisc_node.services import reachable
 from undisc_node.services.errors import Invalid
 from undisc_node.services.sender_model import Sender
 from undisc_protocol import limits
@@ -191,6 +193,37 @@ def _watched_folder(entry: Any) -> Watched:
     return Watched(_name(entry["name"]), path.rstrip("/") or "/", _flag(entry.get("delete", False)))
 
 
+def _email(value: Any) -> str:
+    text = _text(value)
+    try:
+        return reachable.email(text) if text else ""
+    except Invalid:
+        raise Invalid("must be an e-mail address: images@practice.example") from None
+
+
+def _emails(value: Any) -> tuple[str, ...]:
+    texts = value.split() if isinstance(value, str) else value
+    if not isinstance(texts, list) or len(texts) > _MOST_NAMES:
+        raise Invalid(f"must be a list of up to {_MOST_NAMES} e-mail addresses")
+    return tuple(_email(one) for one in texts if one)
+
+
+def _template(value: Any) -> Mapping[str, Any]:
+    """Read the fields of a text message, as JSON or as a table of the file."""
+    if not value:
+        return {}
+    try:
+        fields = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
+        raise Invalid("must be a JSON object")
+    written = json.dumps(fields)
+    if "{to}" not in written or "{text}" not in written:
+        raise Invalid("must have {to} and {text} in it")
+    return fields
+
+
 def one_of(*words: str) -> Kind:
     """Return the kind of a value that is one of a few words."""
 
@@ -203,6 +236,9 @@ def one_of(*words: str) -> Kind:
 
 
 TEXT: Final = Kind("text", _text)
+EMAIL: Final = Kind("e-mail address", _email)
+EMAILS: Final = Kind("list of e-mail addresses", _emails)
+TEMPLATE: Final = Kind("JSON object", _template)
 NUMBER: Final = Kind("whole number", _number)
 COUNT: Final = Kind("whole number, at least 1", _count)
 DAYS: Final = Kind("days, 1 to 31", _days)

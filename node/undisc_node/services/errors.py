@@ -77,6 +77,12 @@ class Unavailable(ServiceError):
     status = 503
 
 
+class MayBeSent(Unavailable):
+    """The other side fell silent after it was given a message: it may have it or not."""
+
+    code = "may_be_sent"
+
+
 class DiskFull(Unavailable):
     """The disk has no room; nothing was stored."""
 

@@ -130,6 +130,15 @@ def _learn(redactor: Redactor, home: Path, reading: Reading | None) -> None:
         redactor.add("address", [sender.address])
         redactor.add("title", [sender.ae_title])
     redactor.add("title", [values.get("dicom.ae_title") or ""])
+    redactor.add("practice", [values.get("messages.practice") or ""])
+    redactor.add("telephone", [values.get("messages.phone") or ""])
+    redactor.add("telephone", [values.get("text_messages.from") or ""])
+    redactor.add(
+        "mailbox", [values.get("email.from") or "", *(values.get("messages.emergency") or ())]
+    )
+    redactor.add("user", [values.get("email.user") or "", values.get("text_messages.user") or ""])
+    redactor.add("host", [values.get("email.host") or ""])
+    _learn_urls(redactor, [one for one in (values.get("text_messages.url"),) if one])
     for key in ("public.host", "internal.host", "dicom.host"):
         redactor.add("address", [values.get(key) or ""])
     _learn_urls(redactor, values.get("public.urls") or ())

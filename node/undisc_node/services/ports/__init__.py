@@ -104,6 +104,21 @@ from undisc_node.services.ports.media import (
 from undisc_node.services.ports.outgoing import (
     CodeRecords as CodeRecords,
 )
+from undisc_node.services.ports.outgoing import (
+    DrawsPrintouts as DrawsPrintouts,
+)
+from undisc_node.services.ports.outgoing import (
+    KnowsVisitLinks as KnowsVisitLinks,
+)
+from undisc_node.services.ports.outgoing import (
+    MessageRecords as MessageRecords,
+)
+from undisc_node.services.ports.outgoing import (
+    SendsMessages as SendsMessages,
+)
+from undisc_node.services.ports.outgoing import (
+    WordsMessages as WordsMessages,
+)
 from undisc_node.services.ports.packs import (
     Draft as Draft,
 )

@@ -1,10 +1,21 @@
-"""Ports to what leaves for people and practices: one-time codes, messages, offers."""
+"""Ports to what leaves for people: one-time codes, messages, print-outs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from undisc_node.services.code_rows import CodeRow
+from undisc_node.services.contacts import Contact
+from undisc_node.services.desk_rows import Channel, ChannelKind
+from undisc_node.services.message_rows import (
+    Facts,
+    Lapsing,
+    MessageKind,
+    MessageRow,
+    VisitLink,
+    Words,
+)
 
 
 class CodeRecords(Protocol):
@@ -26,9 +37,105 @@ class CodeRecords(Protocol):
         """Remove codes that are counted since before then."""
 
 
+class MessageRecords(Protocol):
+    """Messages to people."""
+
+    def get(self, message: bytes) -> MessageRow | None:
+        """Return a message by its id, or None."""
+
+    def add(self, message: MessageRow) -> bool:
+        """Add a message; False when there is one of its kind, subject and contact already."""
+
+    def put(self, message: MessageRow) -> None:
+        """Replace a message by id."""
+
+    def due(self, now_ms: int, *, limit: int = 100) -> Sequence[MessageRow]:
+        """List what waits and is to be sent now, the longest due first."""
+
+    def interrupted(self) -> Sequence[MessageRow]:
+        """List what was on its way: sending or handing."""
+
+    def starting(self, prefix: str) -> Sequence[MessageRow]:
+        """Return up to two messages whose id begins with some hex digits."""
+
+    def list(self, *, visit: bytes | None = None, limit: int = 200) -> Sequence[MessageRow]:
+        """List newest first."""
+
+    def unannounced(self, *, limit: int = 100) -> Sequence[Channel]:
+        """List ways to patients of open, released visits to which no link was sent yet."""
+
+    def lapsing(self, since: int, until: int, *, limit: int = 100) -> Sequence[Lapsing]:
+        """List shares of visits that end between two moments and of which nobody was reminded.
+
+        Args:
+            since: Seconds since 1970, exclusive.
+            until: Seconds since 1970, inclusive.
+            limit: At most so many.
+        """
+
+
 class OutgoingRecords(Protocol):
     """The part of the catalog's records that is about what leaves; see `ports.Records`."""
 
     @property
     def codes(self) -> CodeRecords:
         """One-time codes."""
+
+    @property
+    def messages(self) -> MessageRecords:
+        """Messages to people."""
+
+
+class SendsMessages(Protocol):
+    """Hands messages to a mail server or a gateway for text messages."""
+
+    def carries(self, channel: ChannelKind) -> bool:
+        """Tell whether this node can send anything on a channel."""
+
+    def repeats_safely(self, channel: ChannelKind) -> bool:
+        """Tell whether the other side recognises a message that it was given before."""
+
+    def send(
+        self, contact: Contact, words: Words, *, name: str, handing: Callable[[], None]
+    ) -> str:
+        """Hand a message over.
+
+        Args:
+            contact: To whom.
+            words: What it says.
+            name: Its name; the same for every attempt at the same message.
+            handing: Called right before the step after which the other side has it; what it raises
+                ends the attempt.
+
+        Returns:
+            What the other side calls the message, or nothing.
+
+        Raises:
+            MayBeSent: The other side fell silent after it was given the message.
+            Unavailable: It cannot be sent now; the other side does not have it.
+            Refused: The other side refuses it for good.
+        """
+
+
+class WordsMessages(Protocol):
+    """Puts messages into words."""
+
+    def words(self, kind: MessageKind, language: str, facts: Facts) -> Words:
+        """Return a message in a language, or in English where that language is not there."""
+
+
+class DrawsPrintouts(Protocol):
+    """Draws the sheet of paper that opens a visit."""
+
+    def draw(self, language: str, facts: Facts) -> bytes:
+        """Return it as PDF, with the link as QR code."""
+
+
+class KnowsVisitLinks(Protocol):
+    """Knows the links of visits while they can still be handed out."""
+
+    def link_of(self, visit: bytes) -> VisitLink | None:
+        """Return the link of a visit; None when there is none yet, or it is nobody's to hand out.
+
+        A link can be handed out until the patient claims it, or the consent ends.
+        """
