@@ -12,6 +12,7 @@ from undisc_admin.commands.fetches import fetch, fetches
 from undisc_admin.commands.grants import grants
 from undisc_admin.commands.links import links
 from undisc_admin.commands.log import log
+from undisc_admin.commands.messages import messages
 from undisc_admin.commands.orders import orders
 from undisc_admin.commands.pacs import pacs
 from undisc_admin.commands.peers import peers
@@ -84,6 +85,7 @@ for _command in (
     orders,
     consents,
     visits,
+    messages,
     queue,
     staff,
     pacs,

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from support.memory_tables import Part
 from undisc_node.services.code_rows import CodeRow
+from undisc_node.services.contacts import contact_of
+from undisc_node.services.desk_rows import Channel, ChannelKind
+from undisc_node.services.message_rows import (
+    Lapsing,
+    MessageKind,
+    MessageRow,
+    MessageState,
+)
+from undisc_node.services.model import Basis
+from undisc_node.storage.messages import LONG
 
 
 class Codes(Part):
@@ -33,3 +44,108 @@ class Codes(Part):
         for context, row in list(self._new.codes.items()):
             if row.since_ms <= before_ms:
                 del self._new.codes[context]
+
+
+class Messages(Part):
+    def get(self, message: bytes) -> MessageRow | None:
+        return self._now.sent_messages.get(message)
+
+    def add(self, message: MessageRow) -> bool:
+        wanted = (message.kind, message.subject, message.contact)
+        for one in self._new.sent_messages.values():
+            if (one.kind, one.subject, one.contact) == wanted:
+                return False
+        self._new.sent_messages[message.id] = message
+        return True
+
+    def put(self, message: MessageRow) -> None:
+        self._new.sent_messages[message.id] = message
+
+    def due(self, now_ms: int, *, limit: int = 100) -> Sequence[MessageRow]:
+        found = [
+            one
+            for one in self._now.sent_messages.values()
+            if one.state is MessageState.WAITING and one.next_ms <= now_ms
+        ]
+        return sorted(found, key=lambda one: one.next_ms)[:limit]
+
+    def interrupted(self) -> Sequence[MessageRow]:
+        states = (MessageState.SENDING, MessageState.HANDING)
+        found = [one for one in self._now.sent_messages.values() if one.state in states]
+        return sorted(found, key=lambda one: one.next_ms)
+
+    def starting(self, prefix: str) -> Sequence[MessageRow]:
+        rows = self._now.sent_messages.values()
+        return sorted(
+            (one for one in rows if one.id.hex().startswith(prefix)), key=lambda one: one.id
+        )[:2]
+
+    def list(self, *, visit: bytes | None = None, limit: int = 200) -> Sequence[MessageRow]:
+        found = [
+            one for one in self._now.sent_messages.values() if visit is None or one.visit == visit
+        ]
+        found.reverse()
+        return sorted(found, key=lambda one: -one.made_ms)[:limit]
+
+    def unannounced(self, *, limit: int = 100) -> Sequence[Channel]:
+        known = {
+            (one.subject, one.contact)
+            for one in self._now.sent_messages.values()
+            if one.kind is MessageKind.LINK
+        }
+        found = [
+            one
+            for one in self._now.visit_channels.values()
+            if one.kind is not ChannelKind.PRINT
+            and self._now.visits[one.visit].closed_ms is None
+            and self._is_released(one.visit)
+            and (one.visit, contact_of(one)) not in known
+        ]
+        return sorted(found, key=lambda one: (one.at_ms, one.visit, one.kind))[:limit]
+
+    def _is_released(self, visit: bytes) -> bool:
+        return any(
+            one.visit == visit and one.belongs and one.released_ms is not None
+            for one in self._now.visit_studies.values()
+        )
+
+    def _is_reachable(self, visit: bytes) -> bool:
+        return any(
+            one.visit == visit and one.kind is not ChannelKind.PRINT
+            for one in self._now.visit_channels.values()
+        )
+
+    def lapsing(self, since: int, until: int, *, limit: int = 100) -> Sequence[Lapsing]:
+        shares = self._now.shares
+        reminded = {
+            shares[one.subject].audience
+            for one in self._now.sent_messages.values()
+            if one.kind is MessageKind.REMINDER
+        }
+        found: dict[tuple[str, bytes], Lapsing] = {}
+        for share in shares.values():
+            grant = self._now.grants[share.grant]
+            if (
+                share.revoked_ms is not None
+                or grant.revoked_ms is not None
+                or grant.basis not in (Basis.PATIENT, Basis.PROXY)
+                or not since < share.expires <= until
+                or share.expires - share.created_ms // 1000 < LONG
+                or share.audience in reminded
+            ):
+                continue
+            for row in self._now.visit_studies.values():
+                visit = self._now.visits[row.visit]
+                if (
+                    row.study == share.study
+                    and row.belongs
+                    and visit.closed_ms is None
+                    and self._is_reachable(visit.id)
+                ):
+                    one = Lapsing(share.id, visit.id, share.expires)
+                    key = (share.audience, visit.id)
+                    known = found.get(key, one)
+                    found[key] = Lapsing(
+                        min(known.share, one.share), visit.id, min(known.expires, one.expires)
+                    )
+        return sorted(found.values(), key=lambda one: (one.expires, one.share))[:limit]

@@ -26,6 +26,7 @@ from undisc_node.services.desk_rows import (
 )
 from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.media_model import Medium
+from undisc_node.services.message_rows import MessageRow
 from undisc_node.services.model import (
     Fetch,
     Grant,
@@ -98,6 +99,7 @@ class Tables:
     patient_keys: dict[str, PatientKey] = field(default_factory=dict)
     patient_grants: dict[tuple[str, bytes], PatientGrant] = field(default_factory=dict)
     patient_shares: dict[bytes, PatientShare] = field(default_factory=dict)
+    sent_messages: dict[bytes, MessageRow] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)
     senders: dict[str, Sender] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from undisc_admin.client import segment
 from undisc_admin.command import Group
 from undisc_admin.commands.capabilities import force_option, tell_next, write_offer
 from undisc_admin.commands.visits_link import access, link, pin, reopen, revoke, shares
+from undisc_admin.commands.visits_reach import contacts, print_visit
 from undisc_admin.files import new_file
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
@@ -25,6 +26,10 @@ def visits() -> None:
 
     VISIT is the beginning of a visit's id (at least 4 hex digits).
     """
+
+
+visits.add_command(contacts)
+visits.add_command(print_visit)
 
 
 @visits.command("list", examples=["undisc visits list", "undisc visits list --json"])

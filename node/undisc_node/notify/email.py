@@ -182,7 +182,7 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
         with suppress(aiosmtplib.SMTPException, OSError):
             await client.quit(timeout=_GOODBYE_SECONDS)
     client.close()
-    if transport is not None:
+    if isinstance(transport, asyncio.Transport):
         transport.abort()
     for _ in range(3):  # a line is closed in steps of the event loop, which ends with us
         await asyncio.sleep(0)

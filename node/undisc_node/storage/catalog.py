@@ -30,6 +30,7 @@ from undisc_node.storage.grants import GrantTable
 from undisc_node.storage.links import LinkTable
 from undisc_node.storage.log import LogTable
 from undisc_node.storage.media import MediaTable
+from undisc_node.storage.messages import MessageTable
 from undisc_node.storage.migrations import CATALOG
 from undisc_node.storage.notices import NoticeTable
 from undisc_node.storage.orders import OrderTable
@@ -115,6 +116,7 @@ class CatalogRecords:
     browsing = _Bound(BrowsingTable)
     patients = _Bound(PatientTable)
     senders = _Bound(SenderTable)
+    messages = _Bound(MessageTable)
 
 
 class SqliteCatalog:

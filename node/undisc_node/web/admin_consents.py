@@ -20,9 +20,11 @@ from undisc_node.services.consent_rows import (
 from undisc_node.services.consent_rules import MAX_DAYS, Wish
 from undisc_node.services.errors import Invalid
 from undisc_node.services.model import Patient, Study
+from undisc_node.services.ports import Records
 from undisc_node.services.visiting import VisitDetail
 from undisc_node.web import keys
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
+from undisc_node.web.admin_messages import take_contacts
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import Fields, query_number, read_fields
 from undisc_node.web.rendering import (
@@ -205,11 +207,18 @@ async def record(request: web.Request) -> web.StreamResponse:
         evidence=fields.text("evidence", optional=True),
         ends=ends,
     )
+    contacts, warned = take_contacts(fields)
     fields.done()
 
     def work(uses: AdminUses, actor: str) -> Json:
+        uses.reaching.check(contacts, warned=warned)
+
+        def also(records: Records, _consent: Consent, visit: Visit) -> None:
+            if contacts:
+                uses.reaching.choose_within(records, visit, contacts, actor=actor)
+
         recipients = tuple((uses.peering.find(one), command) for one in named)
-        consent, visit = uses.consenting.record(replace(wish, recipients=recipients), actor)
+        consent, visit = uses.consenting.record(replace(wish, recipients=recipients), actor, also)
         return _with_visit(uses, consent, visit)
 
     return await answer(request, work)

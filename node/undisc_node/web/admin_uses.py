@@ -41,6 +41,7 @@ from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.department_uses import KeepsOrders, KeepsReports, Queues, TellsNodes
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
+from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
 from undisc_node.web.patients_uses import HandsOutLinks, KeepsPatientShares
 from undisc_node.web.senders_uses import KeepsSenders
 from undisc_protocol.log import Event
@@ -381,6 +382,9 @@ class AdminUses:
     releasing: Releases
     patient_links: HandsOutLinks
     patient_sharing: KeepsPatientShares
+    messaging: KeepsMessages
+    reaching: ReachesPatients
+    sending_now: SendsNow
     staff: KeepsStaff
     archiving: KeepsArchives
     senders: KeepsSenders

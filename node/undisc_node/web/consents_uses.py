@@ -7,7 +7,7 @@ from typing import Protocol
 
 from undisc_node.services.consent_rows import Consent, ConsentText, Visit
 from undisc_node.services.consent_rules import Wish
-from undisc_node.services.consenting import Withdrawn
+from undisc_node.services.consenting import Also, Withdrawn
 from undisc_node.services.releasing import ReadyOffer
 from undisc_node.services.visiting import VisitDetail
 
@@ -21,7 +21,7 @@ class KeepsConsents(Protocol):
     def text(self, language: str) -> ConsentText:
         """Return the text that is shown now in a language."""
 
-    def record(self, wish: Wish, actor: str) -> tuple[Consent, Visit]:
+    def record(self, wish: Wish, actor: str, also: Also | None = None) -> tuple[Consent, Visit]:
         """Record a decision and open its visit."""
 
     def withdraw(self, consent_id: bytes, why: str, actor: str) -> Withdrawn:

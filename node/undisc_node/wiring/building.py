@@ -67,6 +67,7 @@ from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.ingest import build_ingest, build_senders
 from undisc_node.wiring.links import build_links
+from undisc_node.wiring.messages import build_messages, build_outlets
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.patients import build_patients
 from undisc_node.wiring.viewer import build_viewer
@@ -264,6 +265,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         own=own,
         offering=offering,
     )
+    outlets = build_outlets(settings, clock=clock, entropy=entropy)
     patients = build_patients(
         catalog=catalog,
         journal=journal,
@@ -274,8 +276,18 @@ def build(  # noqa: PLR0915 - a statement for each part
         sharing=links.sharing,
         passcodes=links.passcodes,
         key_encryption_key=keys.key_encryption_key,
+        send_code=outlets.send_code,
         codes=OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed),
         parts=StudyParts(packs=packs, contents=contents),
+    )
+    messages = build_messages(
+        settings,
+        catalog=catalog,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        patient_links=patients.links,
+        outlets=outlets,
     )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     desk = build_desk(
@@ -354,6 +366,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         **consents.uses,
         patient_links=patients.links,
         patient_sharing=patients.sharing,
+        **messages.uses,
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
@@ -448,6 +461,7 @@ def build(  # noqa: PLR0915 - a statement for each part
                 *department.duties,
                 *consents.duties,
                 *patients.duties,
+                *messages.duties,
                 *archives.duties,
                 *sender_duties,
                 *desk.duties,

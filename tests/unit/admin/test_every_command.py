@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from support import fake_admin_rows as fake
 from support import fake_archives as archives
 from support import fake_consents as consents
+from support import fake_messages as messages
 from support import fake_senders as senders
 from support.fake_admin import error
 from undisc_admin.cli import main
@@ -121,6 +122,10 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["consents", "text", "--language", "es"], {"text": consents.TEXT}),
         (["consents", "text"], {"texts": [consents.TEXT]}),
         (["visits", "list"], {"visits": [consents.VISIT_ROW]}),
+        (["messages", "list"], {"messages": [messages.MESSAGE_ROW]}),
+        (["messages", "show", "0a1b"], {"message": messages.MESSAGE_ROW}),
+        (["messages", "retry", "0a1b"], {"message": messages.MESSAGE_ROW}),
+        (["messages", "cancel", "0a1b", "--yes"], {"message": messages.MESSAGE_ROW}),
         (["visits", "link", "51de"], consents.HANDOUT),
         (["visits", "pin", "51de"], {"pin": "471100", "access": consents.ACCESS}),
         (["visits", "reopen", "51de"], {"access": consents.ACCESS}),
@@ -186,6 +191,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("staff", ["staff", "list"], {"staff": []}),
         ("consents", ["consents", "list"], {"consents": []}),
         ("visits", ["visits", "list"], {"visits": []}),
+        ("messages", ["messages", "list"], {"messages": []}),
         ("visits/3f2a/offers", ["visits", "offers", "3f2a"], {"offers": []}),
         ("pacs", ["pacs", "list"], {"pacs": []}),
         (

@@ -11,6 +11,7 @@ from undisc_node.services.consenting import Withdrawn
 from undisc_node.services.errors import NotFound
 from undisc_node.services.releasing import ReadyOffer
 from undisc_node.services.visiting import VisitDetail
+from unit.web.fakes_messages import message_parts
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 CONSENT = consent(at_ms=NOW_MS, ends=NOW_MS // 1000 + 60)
@@ -38,7 +39,7 @@ class FakeConsenting:
             raise NotFound("there is no text in that language", code="no_text")
         return TEXT
 
-    def record(self, wish, actor):
+    def record(self, wish, actor, also=None):
         self.wishes.append((wish, actor))
         return CONSENT, VISIT
 
@@ -87,4 +88,5 @@ def consent_parts():
         "consenting": FakeConsenting(),
         "visiting": FakeVisiting(),
         "releasing": FakeReleasing(),
+        **message_parts(),
     }

@@ -90,6 +90,7 @@ def request_for(route: Route):
         "/admin/v1/pulls/look": {"patient": "4711"},
         "/admin/v1/consents": SAID,
         "/admin/v1/consents/abcd/withdraw": {"why": "asked"},
+        "/admin/v1/messages/test": {"channel": "email", "to": "a@b.example"},
         "/admin/v1/links": {"token": "AAAA"},
         "/admin/v1/fetches/link": {"link": "AAAA"},
         "/admin/v1/imports": {"kind": "folder"},

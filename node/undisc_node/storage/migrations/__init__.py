@@ -19,6 +19,7 @@ from undisc_node.storage.migrations import (
     m0017_links,
     m0018_desk,
     m0019_patients,
+    m0020_messages,
     m0021_one_time_codes,
 )
 from undisc_node.storage.migrations.steps import CATALOG
@@ -36,6 +37,7 @@ STEPS = (
     m0017_links,
     m0018_desk,
     m0019_patients,
+    m0020_messages,
     m0021_one_time_codes,
 )
 """The files whose steps make the catalog, in their order."""

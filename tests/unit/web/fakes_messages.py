@@ -1,0 +1,85 @@
+"""Fakes of what the admin socket calls for messages to people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from undisc_node.services.contacts import Contact
+from undisc_node.services.desk_rows import Channel, ChannelKind
+from undisc_node.services.message_rows import (
+    MessageKind,
+    MessageRow,
+    MessageState,
+)
+
+NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
+JANE = Contact(ChannelKind.EMAIL, "jane@example.org")
+MESSAGE = MessageRow(
+    id=bytes(range(16)),
+    kind=MessageKind.LINK,
+    subject=b"v" * 16,
+    visit=b"v" * 16,
+    contact=JANE,
+    language="es",
+    state=MessageState.WAITING,
+    made_ms=NOW_MS,
+    attempts=1,
+    next_ms=NOW_MS,
+    problem="mail_deferred: later",
+)
+
+
+class FakeMessaging:
+    def find(self, prefix):
+        return MESSAGE
+
+    def list(self, visit=None, limit=200):
+        return [MESSAGE]
+
+    def retry(self, message, *, again, actor):
+        return replace(MESSAGE, attempts=0, problem="again" if again else "")
+
+    def cancel(self, message, actor):
+        return replace(MESSAGE, state=MessageState.CANCELLED, ended_ms=NOW_MS)
+
+
+class FakeSendingNow:
+    def __init__(self):
+        self.tested = []
+
+    def send(self, kind, contact, *, language, fill):
+        self.tested.append((kind, contact, language))
+
+
+class FakeReaching:
+    def __init__(self):
+        self.checked = []
+        self.chosen = []
+
+    def check(self, contacts, *, warned):
+        self.checked.append((list(contacts), warned))
+
+    def choose(self, visit_id, contacts, *, warned, actor):
+        self.check(contacts, warned=warned)
+        return self.choose_within(None, None, contacts, actor=actor)
+
+    def choose_within(self, records, visit, contacts, *, actor):
+        self.chosen.append(list(contacts))
+        return [
+            Channel(b"v" * 16, one.channel, one.to, "es", NOW_MS if one.to else None, actor, NOW_MS)
+            for one in contacts
+        ]
+
+    def contacts(self, visit_id):
+        return self.choose_within(None, None, [JANE, Contact(ChannelKind.PRINT, "")], actor="anna")
+
+    def printed(self, visit_id, language, actor):
+        return b"%PDF-" + language.encode()
+
+
+def message_parts():
+    return {
+        "messaging": FakeMessaging(),
+        "reaching": FakeReaching(),
+        "sending_now": FakeSendingNow(),
+    }
