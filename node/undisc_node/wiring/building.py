@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from threading import Lock
 
-from undisc_node.backups import last_backup
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
 from undisc_node.dicom.directory import DirectoryReader
@@ -15,7 +14,6 @@ from undisc_node.dicom.media import Composer
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.workers.pool import WorkerPool
 from undisc_node.peers.client import PeerClient
-from undisc_node.services import auditing
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
 from undisc_node.services.dicomweb.rendering import TASK
@@ -49,7 +47,7 @@ from undisc_node.services.streams import Streams
 from undisc_node.services.studies import Studies
 from undisc_node.services.study_parts import StudyParts
 from undisc_node.services.visiting import Visiting
-from undisc_node.services.witnessed_time import TRUSTED, TimeWitness, newest_time_ms
+from undisc_node.services.witnessed_time import TimeWitness
 from undisc_node.storage import home as homes
 from undisc_node.storage.ballast import Ballast
 from undisc_node.storage.catalog import SqliteCatalog
@@ -59,6 +57,7 @@ from undisc_node.watching import watch
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.public_uses import PublicUses
 from undisc_node.wiring.archives import build_archives
+from undisc_node.wiring.beginning import backed_up_ms, go_on_in_time
 from undisc_node.wiring.consents import build_consents
 from undisc_node.wiring.department import build_department
 from undisc_node.wiring.desk import build_desk
@@ -120,7 +119,7 @@ def build(  # noqa: PLR0915 - a statement for each part
     catalog = SqliteCatalog(
         settings.home / "catalog.sqlite3", entropy=entropy, create=False, ballast=ballast
     )
-    _go_on_in_time(catalog, clock, Journal(clock=clock, entropy=entropy), trust=trust_clock)
+    go_on_in_time(catalog, clock, Journal(clock=clock, entropy=entropy), trust=trust_clock)
     keyring = Keyring(
         settings.home / "keyring.sqlite3",
         key_encryption_key=keys.key_encryption_key,
@@ -216,7 +215,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         studies=studies,
         clock=clock,
         days=settings.retention_days,
-        backed_up_ms=lambda: _backed_up_ms(settings),
+        backed_up_ms=lambda: backed_up_ms(settings),
         refused_hours=settings.retention_refused_hours,
     )
     listeners: dict[str, str] = {}
@@ -492,22 +491,3 @@ def build(  # noqa: PLR0915 - a statement for each part
         work.close()
         keyring.close()
         catalog.close()
-
-
-def _go_on_in_time(
-    catalog: SqliteCatalog, clock: SystemClock, journal: Journal, *, trust: bool
-) -> None:
-    """Let time begin where the log ends: what had ended stays so with a clock that is behind."""
-    if trust:
-        with catalog.change() as records:
-            journal.note(records, TRUSTED, who=auditing.user("undisc-node"))
-    with catalog.look() as records:
-        clock.not_before(newest_time_ms(records))
-
-
-def _backed_up_ms(settings: Settings) -> int | None:
-    """Return until when everything is in a backup, ms; None where the settings name none."""
-    if not settings.backup_path:
-        return None
-    newest = last_backup(settings.home)
-    return newest.at_ms if newest else 0
