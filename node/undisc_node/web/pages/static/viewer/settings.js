@@ -26,7 +26,11 @@
             },
             report: {
               seriesMatchingRules: [
-                { attribute: "Modality", constraint: { equals: { value: "DOC" } }, required: true },
+                {
+                  attribute: "SOPClassUID",
+                  constraint: { equals: { value: "1.2.840.10008.5.1.4.1.1.104.1" } },
+                  required: true,
+                },
               ],
             },
           },
@@ -83,7 +87,7 @@
           supportsFuzzyMatching: false,
           supportsWildcard: false,
           imageRendering: "wadors",
-          thumbnailRendering: "wadors",
+          thumbnailRendering: "thumbnail", // made by the node: a frame of each series is megabytes
           enableStudyLazyLoad: true,
           singlepart: "pdf",
           omitQuotationForMultipartRequest: true,
