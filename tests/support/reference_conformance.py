@@ -154,8 +154,11 @@ def _network() -> str:
         f"`UNDISC` in associations and `{part10.IMPLEMENTATION_VERSION}` in files. The largest\n"
         f"PDU that the node takes is {port_bounds.Bounds().data_pdu} bytes. IPv4 and IPv6.\n\n"
         + _table(("setting", "default", "what it is"), rows)
-        + "\n\nA sender is known by its address, and by its AE title too where one is configured."
-        "\nThe called AE title is not compared. See [settings.md](settings.md)."
+        + "\n\nA sender is known by its address, by its client certificate for TLS, or by both,\n"
+        "and by its AE title too where one is configured, never by that alone. What unknown\n"
+        "senders send is refused, or acknowledged and kept in quarantine (`dicom.unknown_senders`); they\n"
+        "may verify and store, and nothing else. The called AE title is not compared. See\n"
+        "[settings.md](settings.md) and [undisc.md](undisc.md#undisc-senders)."
     )
 
 
@@ -204,9 +207,10 @@ def _coercions() -> str:
 def _security() -> str:
     return (
         "The DICOM port speaks TLS on a port of its own (`dicom.tls_certificate`): PS3.15 §B.12,\n"
-        "TLS 1.2 with ECDHE and AES-GCM or 1.3, with certificates of senders where\n"
-        "`dicom.tls_clients` is set. Before a byte of DICOM is read and before a TLS handshake,\n"
-        "the address must be that of a listed sender. Between nodes,\n"
+        "TLS 1.2 with ECDHE and AES-GCM or 1.3. Certificates of senders are demanded where\n"
+        "`dicom.tls_clients` is set, and asked for where a sender has one pinned. Unless unknown\n"
+        "senders are kept in quarantine, an address from which nobody who is known may come is\n"
+        "refused before a byte is read or a TLS handshake begins. Between nodes,\n"
         "images travel encrypted by undisc's own protocol (`protocol/SPEC.md`), not by DICOM.\n"
         "The log's events map to DICOM audit messages (PS3.15 A.5): see [events.md](events.md)."
     )

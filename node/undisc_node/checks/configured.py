@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,6 @@ from undisc_node.checks.scene import Scene
 from undisc_node.dicom.watch_folder import FAILED
 from undisc_node.services.errors import ServiceError
 
-_WIDEST: Final = {4: 16, 6: 48}  # bits of a network that a practice may well have as a whole
 _SMALL_RESERVE: Final = 256  # MiB; the log and revocations need some of it for months
 
 
@@ -53,17 +52,6 @@ def addresses(scene: Scene) -> Finding:
     return ok(f"public addresses: {' '.join(urls)}")
 
 
-def senders(scene: Scene) -> Finding:
-    """Look whether anybody may send images."""
-    listed = scene.settings.dicom_senders
-    if not listed:
-        return warn(
-            "no DICOM sender is listed, so no modality can send",
-            "add [[dicom.senders]] with name and address to undisc.toml",
-        )
-    return ok(f"{len(listed)} DICOM senders are listed")
-
-
 def watch_folders(scene: Scene) -> Finding:
     """Look whether watch folders can be read and cleared, and what lies aside in them."""
     listed = scene.settings.watch_folders
@@ -87,20 +75,6 @@ def watch_folders(scene: Scene) -> Finding:
             "read the reasons in its folder 'failed', then delete them",
         )
     return ok(f"{len(listed)} watch folders can be used")
-
-
-def wide_senders(scene: Scene) -> Finding:
-    """Look for senders that let whole networks in."""
-    listed = scene.settings.dicom_senders
-    networks = [(sender, ip_network(sender.address, strict=False)) for sender in listed]
-    everybody = [sender.name for sender, network in networks if network.prefixlen == 0]
-    hint = "name single addresses, or the network of the modalities: 10.1.2.0/24"
-    if everybody:
-        return fail(f"sender {', '.join(everybody)} lets every address in", hint)
-    wide = [one.name for one, network in networks if network.prefixlen < _WIDEST[network.version]]
-    if wide:
-        return warn(f"sender {', '.join(wide)} lets a very large network in", hint)
-    return ok("no sender lets a very large network in")
 
 
 def internal_listener(scene: Scene) -> Finding:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from undisc_node.checks.finding import Finding, fail, ok, skip, warn
 from undisc_node.checks.scene import Scene
+from undisc_node.checks.senders import known
 from undisc_node.dicom.scu import echo
 from undisc_node.peers.client import PeerClient
 from undisc_node.peers.connector import Patience
@@ -62,16 +63,22 @@ def dicom_port(scene: Scene) -> Finding:
     if not scene.running or port == 0 or found.hint:
         return found
     local = _LOCAL.get(host, host)
-    here = Callers(settings.dicom_senders).at(local) if _is_address(local) else ()
+    here = Callers(known(scene)).at(local) if _is_address(local) else ()
+    here = tuple(one for one in here if not one.fingerprint)
     if not here:
-        return ok(
-            f"{host}:{port} listens; this machine is no listed sender, so it may not ask more"
-        )
+        return ok(f"{host}:{port} listens; this machine is no known sender, so it may not ask more")
     try:
         echo(local, port, here[0].ae_title or settings.dicom_ae_title, settings.dicom_ae_title)
     except ServiceError as problem:
         return fail(f"the DICOM port does not answer C-ECHO: {problem}", "look at the node's log")
     return ok(f"{host}:{port} answers C-ECHO")
+
+
+def dicom_tls_port(scene: Scene) -> Finding:
+    """Look whether the port for DICOM over TLS listens, or is free."""
+    if not scene.settings.dicom_tls_certificate:
+        return skip("DICOM over TLS is not set up")
+    return _port(scene, *_door(scene, "dicom-tls"))
 
 
 def _door(scene: Scene, name: str) -> tuple[str, int]:
@@ -81,6 +88,7 @@ def _door(scene: Scene, name: str) -> tuple[str, int]:
         "public": (settings.public_host, settings.public_port),
         "internal": (settings.internal_host, settings.internal_port),
         "dicom": (settings.dicom_host, settings.dicom_port),
+        "dicom-tls": (settings.dicom_host, settings.dicom_tls_port),
     }
     return scene.listeners.get(name, wanted[name])
 

@@ -14,6 +14,7 @@ from undisc_node.checks import (
     peers,
     ports,
     runtime,
+    senders,
     service,
 )
 from undisc_node.checks.finding import Check
@@ -37,15 +38,31 @@ CHECKS: Final = (
     Check("settings", "settings", "every setting", configured.settings),
     Check("settings", "value files", "who can read files with a setting", configured.value_files),
     Check("settings", "addresses", "the public addresses that are set", configured.addresses),
-    Check("settings", "senders", "whether anybody may send images", configured.senders),
+    Check("settings", "senders", "whether anybody may send images", senders.senders),
     Check(
         "settings",
         "watch folders",
         "whether watch folders can be used, and what could not be stored",
         configured.watch_folders,
     ),
+    Check("settings", "wide senders", "senders that let large networks in", senders.wide),
     Check(
-        "settings", "wide senders", "senders that let large networks in", configured.wide_senders
+        "settings",
+        "sender certificates",
+        "whether senders with a certificate can come in, and for how long",
+        senders.certificates,
+    ),
+    Check(
+        "settings",
+        "DICOM certificate",
+        "how long the certificate for DICOM over TLS is valid",
+        senders.own_certificate,
+    ),
+    Check(
+        "settings",
+        "quarantine",
+        "what is kept of senders that nobody knows",
+        senders.quarantine,
     ),
     Check(
         "settings",
@@ -120,6 +137,13 @@ CHECKS: Final = (
         "dicom port",
         "whether it answers C-ECHO, or is free",
         ports.dicom_port,
+        network=True,
+    ),
+    Check(
+        "ports",
+        "dicom tls port",
+        "whether the port for DICOM over TLS listens, or is free",
+        ports.dicom_tls_port,
         network=True,
     ),
     Check("ports", "ipv6", "public names with IPv6 addresses", ports.ipv6, network=True),

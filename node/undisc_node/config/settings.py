@@ -8,8 +8,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
+from undisc_node.config.values import ListedSender
 from undisc_node.dicom.watch_folder import Watched
-from undisc_node.services.sender_model import Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Settings:
     dicom_host: str
     dicom_port: int
     dicom_ae_title: str
-    dicom_senders: tuple[Sender, ...]
+    dicom_senders: tuple[ListedSender, ...]
     dicom_unknown_senders: str
     dicom_quarantine_mib: int
     dicom_quarantine_days: int

@@ -29,6 +29,23 @@ _LONGEST_AE_TITLE: Final = 16  # characters; PS3.5 §6.2, AE
 
 
 @dataclass(frozen=True, slots=True)
+class ListedSender:
+    """Somebody who may send, as listed in the file; see `sender_model.Sender`."""
+
+    name: str
+    address: str
+    ae_title: str = ""
+    may_query: bool = False
+
+    @property
+    def sender(self) -> Sender:
+        """The same, as those in the catalog are."""
+        return Sender(
+            self.name, self.address, self.ae_title, may_query=self.may_query, from_settings=True
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of value.
 
@@ -129,7 +146,7 @@ def _name(value: Any) -> str:
     return name
 
 
-def _senders(value: Any) -> tuple[Sender, ...]:
+def _senders(value: Any) -> tuple[ListedSender, ...]:
     if isinstance(value, str):
         raise Invalid("can only be set in the file, as tables: [[dicom.senders]]")
     if not isinstance(value, list):
@@ -137,7 +154,7 @@ def _senders(value: Any) -> tuple[Sender, ...]:
     return tuple(_sender(entry) for entry in value)
 
 
-def _sender(entry: Any) -> Sender:
+def _sender(entry: Any) -> ListedSender:
     if not isinstance(entry, dict) or not {"name", "address"} <= entry.keys():
         raise Invalid("every sender needs name and address")
     unknown = entry.keys() - {"name", "address", "ae_title", "may_query"}
@@ -150,12 +167,11 @@ def _sender(entry: Any) -> Sender:
             "a sender's address must be an IP address or a network: 10.1.2.0/24"
         ) from None
     title = entry.get("ae_title", "")
-    return Sender(
+    return ListedSender(
         _name(entry["name"]),
         entry["address"],
         _ae_title(title) if title else "",
-        may_query=_flag(entry.get("may_query", False)),
-        from_settings=True,
+        _flag(entry.get("may_query", False)),
     )
 
 

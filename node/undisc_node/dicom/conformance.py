@@ -51,7 +51,7 @@ _PROVIDED: Final = {
 }
 
 SERVICES: Final = (
-    Service("Verification", "SCP", str(Verification), USUAL, "C-ECHO, from listed senders"),
+    Service("Verification", "SCP", str(Verification), USUAL, "C-ECHO, from known senders"),
     Service("Storage", "SCP", "", (), "C-STORE; success means that the object is on the disk"),
     *(
         Service(

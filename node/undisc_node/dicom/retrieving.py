@@ -178,7 +178,7 @@ def _judge(status: int, failed: int, total: int) -> None:
         raise Unavailable(
             f"{failed} of {total} images did not come",
             code="incomplete",
-            hint="may the PACS send to this node's DICOM port: see dicom.senders",
+            hint="may the PACS send to this node's DICOM port: undisc senders list",
         )
     if status and not 0xB000 <= status < 0xC000:  # noqa: PLR2004 - warnings (PS3.7 §C)
         raise Refused(

@@ -156,6 +156,10 @@ def _learn(redactor: Redactor, home: Path, reading: Reading | None) -> None:
             for peer in records.peers.list():
                 redactor.add("peer", [peer.name])
                 _learn_urls(redactor, peer.urls)
+            for sender in records.senders.list():
+                redactor.add("sender", [sender.name])
+                redactor.add("address", [sender.address])
+                redactor.add("title", [sender.ae_title])
         view.close()
 
 

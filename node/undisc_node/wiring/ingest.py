@@ -64,7 +64,7 @@ def build_ingest(
     known = KnownSenders(
         catalog=catalog,
         clock=clock,
-        configured=settings.dicom_senders,
+        configured=[one.sender for one in settings.dicom_senders],
         quarantine=settings.dicom_unknown_senders == "quarantine",
     )
     room = Room(

@@ -4,19 +4,25 @@ import os
 import socket
 import time
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from support import samples
 from support.clock import START_MS
 from support.stored_home import StoredHome, fill, make_home
+from support.studies_on_disk import make_study
 from undisc_node.checks import CHECKS, Check, Level, examine, runtime, scene
 from undisc_node.checks import examining as examining_module
 from undisc_node.checks.finding import ok
 from undisc_node.checks.floors import FLOORS
 from undisc_node.checks.runtime import version_of
 from undisc_node.services.model import FetchState
+from undisc_node.services.sender_model import Caller, Sender, SenderState
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,6 +44,51 @@ def look(home, name, environment=None):
 def sql(home, statement):
     with home.node() as node, node.catalog.change() as records:
         records.studies._session.write(statement)
+
+
+def sender(home, *, name="us", address="", days=None, **columns):
+    """Put a sender's row into the catalog; with a certificate that ends in so many days."""
+    certificate = made_certificate(days) if days is not None else b""
+    row = Sender(name, address, certificate=certificate, **columns)
+    with home.node() as node, node.catalog.change() as records:
+        records.senders.put(row)
+
+
+def made_certificate(days):
+    """Make a certificate that ends in so many days, DER."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sender")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=key.public_key(),
+        serial_number=1,
+        not_valid_before=now - timedelta(days=99),
+        not_valid_after=now + timedelta(days=days),
+    ).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def dicom_tls(home, days=99):
+    """Set DICOM over TLS up, with a certificate that ends in so many days."""
+    path = home.path / "dicom.der"
+    path.write_bytes(made_certificate(days))
+    settings(home, f"[dicom]\ntls_certificate = '{path}'\n")
+
+
+def ending_sender(home, days):
+    """Know a sender by a certificate that ends in so many days."""
+    sender(home, days=days, fingerprint=b"f" * 32)
+    dicom_tls(home)
+
+
+def stranger(home):
+    """Keep an object of an unknown sender in quarantine."""
+    caller = Caller("MR@10.9.9.9", SenderState.PENDING, "10.9.9.9", "MR")
+    with home.node() as node:
+        (one,) = make_study(9, [30]).instances
+        node.receiving.quarantine(samples.BytesSource(one.file), caller)
 
 
 def settings(home, text):
@@ -90,6 +141,8 @@ BROKEN = {
     "wide senders": lambda home: settings(
         home, "[[dicom.senders]]\nname = 'all'\naddress = '0.0.0.0/0'\n"
     ),
+    "sender certificates": lambda home: ending_sender(home, -1),
+    "DICOM certificate": lambda home: dicom_tls(home, -1),
     "watch folders": lambda home: settings(
         home, "[[watch.folders]]\nname = 'sono'\npath = '/nowhere/at/all'\n"
     ),
@@ -110,8 +163,29 @@ WORTH_A_LOOK = {
     "wide senders": lambda home: settings(
         home, "[[dicom.senders]]\nname = 'lan'\naddress = '10.0.0.0/8'\n"
     ),
+    "sender certificates": lambda home: ending_sender(home, 5),
+    "DICOM certificate": lambda home: dicom_tls(home, 5),
+    "quarantine": stranger,
     "write-ahead logs": lambda home: large_file(home.path / "catalog.sqlite3-wal"),
 }
+
+
+def test_a_sender_that_cannot_come_in_is_named(home):
+    """Its certificate is asked for by nobody: no TLS, or only its fingerprint is known."""
+    sender(home, fingerprint=b"f" * 32)
+    assert "sender us needs TLS" in look(home, "sender certificates").sentence
+    dicom_tls(home)
+    assert "only the fingerprint" in look(home, "sender certificates").sentence
+    ending_sender(home, 99)
+    assert look(home, "sender certificates").level is Level.OK
+    assert look(home, "DICOM certificate").level is Level.OK
+
+
+def test_senders_in_the_catalog_count_as_those_in_the_settings(home):
+    sender(home, name="ct", address="10.0.0.0/8")
+    sender(home, name="gone", address="0.0.0.0/0", state=SenderState.REMOVED)
+    assert look(home, "senders").sentence == "1 senders may send images by DICOM"
+    assert "sender ct lets a very large network in" in look(home, "wide senders").sentence
 
 
 @pytest.mark.parametrize("name", BROKEN)
