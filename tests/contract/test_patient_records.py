@@ -192,5 +192,9 @@ def test_what_was_shared_comes_back_with_its_parts(people):
         assert records.patients.shares(VISIT.id) == [kept]
         assert records.patients.shares_to(READER) == [kept]
         assert records.patients.shares_to(DID) == []
+        third = replace(first, id=b"3" * 32, grant=grant.id)
+        records.shares.add(third)
+        records.patients.add_part(shared.id, third.id)
+        assert third.id in records.patients.share(shared.id).parts
         records.patients.tested(shared.id, 77)
         assert records.patients.share(shared.id).tested_ms == 77

@@ -112,6 +112,8 @@ def test_from_the_message_to_a_share_and_back(node, visit):
     ):
         assert transferred(patient, lambda: patient.goto(link)) < MOST
         assert patient.url == f"{node.url}/l", "nothing of the link stays in the address"
+        patient.get_by_role("link", name="Skip to the content").evaluate("one => one.click()")
+        patient.get_by_label("Your PIN").wait_for()
         look(patient, "patient-pin")
         enter(patient)
         look(patient, "patient-visit")

@@ -141,6 +141,13 @@ class Patients(Part):
             raise Conflict("a part is not on record")
         self._new.patient_shares[share.id] = replace(share, parts=tuple(sorted(share.parts)))
 
+    def add_part(self, share: bytes, part: bytes) -> None:
+        if part not in self._now.shares:
+            raise Conflict("a part is not on record")
+        known = self._new.patient_shares[share]
+        parts = tuple(sorted({*known.parts, part}))
+        self._new.patient_shares[share] = replace(known, parts=parts)
+
     def tested(self, share: bytes, at_ms: int) -> None:
         known = self._new.patient_shares[share]
         self._new.patient_shares[share] = replace(known, tested_ms=at_ms)

@@ -333,6 +333,43 @@ class PatientSharing:
         )
         return shared, offers
 
+    def extend(
+        self, session: BrowserSession, share_id: bytes, tokens: Sequence[bytes]
+    ) -> PatientShare:
+        """Add studies to what a recipient has already, such as one that joined the visit later.
+
+        Raises:
+            NotFound: The visit has no such share.
+            Conflict: It was ended, or is not of the same kind as the new ones.
+            Refused: As `share`.
+            ServiceError: As `Sharing.register`.
+            RemoteProtocolError: Likewise.
+        """
+        visit_id = _visit_of(session)
+        read = [read_delegation(token) for token in tokens]
+        with self._catalog.change() as records:
+            shared = records.patients.share(share_id)
+            if shared is None or shared.visit != visit_id:
+                raise NotFound("there is no such share")
+            self._check_signer(records, visit_id, {one.issuer for one in read})
+            parts = [records.shares.get(one) for one in shared.parts]
+            alive = [one for one in parts if one is not None and one.revoked_ms is None]
+            if not alive or not 1 <= len(read) <= MAX_PARTS - len(parts):
+                raise Conflict("the share was ended, or has too much in it", code="share_ended")
+            known = {one.study for one in alive}
+            if any(
+                one.audience != shared.audience
+                or one.command != alive[0].command
+                or one.expires > alive[0].expires
+                or one.policy.study in known
+                for one in read
+            ):
+                raise Conflict("the new part is not of the same kind", code="other_kind")
+            for token in tokens:
+                made, _ = self._sharing.register_within(records, token, reader(session.row))
+                records.patients.add_part(shared.id, made.id)
+            return records.patients.share(share_id) or shared
+
     @staticmethod
     def _check_signer(records: Records, visit_id: bytes, issuers: set[Did]) -> None:
         for issuer in issuers:

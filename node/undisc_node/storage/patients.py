@@ -148,9 +148,13 @@ class PatientTable:
             ),
         )
         for part in share.parts:
-            self._session.write(
-                "INSERT INTO patient_share_parts (share, of) VALUES (?, ?)", (part, share.id)
-            )
+            self.add_part(share.id, part)
+
+    def add_part(self, share: bytes, part: bytes) -> None:
+        """Add a part to what was shared; the part must be on record."""
+        self._session.write(
+            "INSERT INTO patient_share_parts (share, of) VALUES (?, ?)", (part, share)
+        )
 
     def tested(self, share: bytes, at_ms: int) -> None:
         """Note that the patient tried it to the end."""

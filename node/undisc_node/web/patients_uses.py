@@ -67,6 +67,11 @@ class SharesForPatients(Protocol):
     ) -> tuple[PatientShare, Sequence[bytes]]:
         """Take in what a patient's browser has signed for one recipient."""
 
+    def extend(
+        self, session: BrowserSession, share_id: bytes, tokens: Sequence[bytes]
+    ) -> PatientShare:
+        """Add studies to what a recipient has already."""
+
     def revoke(self, session: BrowserSession, share_id: bytes) -> PatientShare:
         """End what was given to one recipient."""
 

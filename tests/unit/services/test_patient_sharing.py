@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from support.browser import OTHER_SECRET, SECRET, shared
+from support.browser import OTHER_SECRET, PIN, SECRET, shared
 from support.memory_reader import instance
 from support.practice import befriend
 from undisc_node.services.browsing_rows import Access, Kind
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, ServiceError
 from undisc_node.services.model import FetchState, StudyState
 from undisc_node.services.patient_sharing import Wanted
-from undisc_protocol.capability.delegation import COMMAND_VIEW
+from undisc_protocol.capability.delegation import COMMAND_VIEW, read_delegation
 from undisc_protocol.errors import (
     Expired,
     Locked,
@@ -23,6 +23,7 @@ from undisc_protocol.errors import (
     UsesUsedUp,
     WrongPasscode,
 )
+from undisc_protocol.keys import link_key
 from undisc_protocol.link import write_link
 
 # --- Shared ---------------------------------------------------------------------------------------
@@ -298,3 +299,60 @@ def test_who_has_another_permission_is_not_told(fetched, patient):
     (told,) = practice.noticing.of_study(practice.study().id)
     assert told.outcome == "not told: it has another permission"
     assert hospital.queueing.list("permission-ended") == []
+
+
+def later(practice, clock):
+    """Let a second study join the visit."""
+    practice.store(instance(1, study_uid="1.2.3.99", accession="A-7"))
+    practice.settling.settle(practice.study("1.2.3.99").id, "")
+    clock.advance(30 * 60)
+    practice.releasing.release_due()
+    practice.patient_links.make_due()
+    return practice.study("1.2.3.99").id
+
+
+def test_a_study_that_comes_later_is_added_to_the_same_link(patient, clock):
+    practice, (made, doctor) = patient.practice, shared(patient)
+    doctor.open("blue horse")
+    new = later(practice, clock)
+    patient.open(PIN)
+    (end,) = {part.expires for part in patient.overview().shares[0].parts}
+    added = next(
+        one
+        for one in patient.tokens(doctor.key.did, nonce=b"another one.", expires=end)
+        if read_delegation(one).policy.study == new
+    )
+    practice.patient_sharing.extend(patient.session(), made.id, [added])
+    doctor.open("blue horse")
+    assert doctor.session().studies == {new, practice.study().id}
+    practice.patient_sharing.revoke(patient.session(), made.id)
+    with pytest.raises((RemoteProtocolError, Refused)):
+        doctor.session()
+
+
+def test_nothing_else_is_added_to_a_share(patient, clock):
+    """Another recipient, another command, the same study again, or a share that was ended."""
+    practice, (made, doctor) = patient.practice, shared(patient)
+    sharing = practice.patient_sharing
+    again = patient.tokens(doctor.key.did, nonce=b"another one.")
+    with pytest.raises(Conflict):
+        sharing.extend(patient.session(), made.id, again)
+    new = later(practice, clock)
+    patient.open(PIN)
+
+    def tokens(audience=doctor.key.did, **changes):
+        made = patient.tokens(audience, nonce=b"another one.", **changes)
+        return [one for one in made if read_delegation(one).policy.study == new]
+
+    for wrong in (
+        tokens(link_key(OTHER_SECRET).did),
+        tokens(command=COMMAND_VIEW),
+        [],
+    ):
+        with pytest.raises(Conflict):
+            sharing.extend(patient.session(), made.id, wrong)
+    sharing.revoke(patient.session(), made.id)
+    with pytest.raises(Conflict):
+        sharing.extend(patient.session(), made.id, tokens())
+    with pytest.raises(NotFound):
+        sharing.extend(patient.session(), b"x" * 16, tokens())

@@ -59,5 +59,8 @@ class PatientRecords(Protocol):
     def add_share(self, share: PatientShare) -> None:
         """Record it with its parts, which must be on record."""
 
+    def add_part(self, share: bytes, part: bytes) -> None:
+        """Add a part to what was shared; the part must be on record."""
+
     def tested(self, share: bytes, at_ms: int) -> None:
         """Note that the patient tried it to the end."""

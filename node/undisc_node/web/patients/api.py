@@ -249,6 +249,21 @@ def _token(text: str) -> bytes:
     return Fields({"token": text}).data("token")
 
 
+async def extend(request: web.Request) -> web.StreamResponse:
+    """POST /l/api/shares/{share}/add: studies that joined the visit after it was shared."""
+    fields = await _posted(request)
+    tokens = [_token(text) for text in fields.texts("tokens")]
+    fields.done()
+    share_id = read_hex("share", request.match_info["share"], 16)
+
+    def work(uses: PublicUses) -> None:
+        session = session_within(request, uses, Kind.PATIENT)
+        uses.patient_sharing.extend(session, share_id, tokens)
+
+    await _run(request, work)
+    return _answer({})
+
+
 async def revoke(request: web.Request) -> web.StreamResponse:
     """POST /l/api/shares/{share}/revoke: end what was given to one recipient."""
     (await _posted(request)).done()
@@ -305,6 +320,7 @@ ROUTES: Final = (
     _get("/l/api/visit", visit, Authority.BROWSER),
     _get("/l/api/log", log, Authority.BROWSER),
     _post("/l/api/shares", share, Authority.BROWSER),
+    _post("/l/api/shares/{share}/add", extend, Authority.BROWSER),
     _post("/l/api/shares/{share}/revoke", revoke, Authority.BROWSER),
     _post("/l/api/revoke", revoke_all, Authority.BROWSER),
 )

@@ -81,6 +81,7 @@ def shown_json(one: Shown) -> Json:
     return {
         "id": one.shared.id.hex(),
         "label": one.shared.label,
+        "audience": one.shared.audience,
         "to": "practice" if one.peer else "link",
         "practice": one.peer.name if one.peer else "",
         "state": one.state,
@@ -92,6 +93,7 @@ def shown_json(one: Shown) -> Json:
         "max_uses": link.max_uses if link else None,
         "created": moment_ms(one.shared.created_ms),
         "expires": moment(first.expires) if first else None,
+        "ends": first.expires if first else 0,
         "tested": moment_or_none(one.shared.tested_ms),
     }
 

@@ -8,6 +8,7 @@ import * as undisc from "./undisc.js";
 import * as keeping from "./keeping.js";
 
 const main = document.getElementById("main");
+const SKIP = "#main"; // where the link for keyboards leads, past the head of the page
 const state = { node: null, skew: 0, key: null, link: null, code: "", visit: null, fresh: null };
 
 // --- Asking -----------------------------------------------------------------------------------
@@ -141,11 +142,12 @@ function ended(code) {
 
 async function begin() {
   let secret = null;
+  const arrived = location.hash === SKIP ? location.href.slice(0, -SKIP.length) : location.href;
   try {
-    secret = undisc.readSecret(location.href);
+    secret = undisc.readSecret(arrived);
   } catch {
     try {
-      secret = undisc.readPasted(location.href);
+      secret = undisc.readPasted(arrived);
     } catch {
       state.damaged = true;
     }
@@ -413,10 +415,41 @@ function shares(screen) {
         tell(word("revoked_one"));
       }),
     );
+    lacking(row, one);
     list.append(row);
   }
   if (state.fresh) handover(screen);
   part(screen, "all").hidden = !given.some((one) => one.state !== "revoked") && !state.visit.named.some((one) => one.active);
+}
+
+/** A study that joined the visit after it was shared: only the patient's key can add it. */
+function lacking(row, one) {
+  const signer = state.key && state.key.did === state.visit.signer;
+  const known = new Set(one.studies);
+  const missing = state.visit.studies.filter((study) => study.grant && !known.has(study.id) && study.grant.created * 1000 > Date.parse(one.created));
+  if (!signer || one.state !== "active" || !missing.length) return;
+  part(row, "lacking").hidden = false;
+  part(row, "add").addEventListener("click", () =>
+    guarded(async () => {
+      const tokens = [];
+      for (const study of missing)
+        tokens.push(
+          undisc.base64(
+            await undisc.share(state.key, {
+              audience: one.audience,
+              subject: study.grant.subject,
+              study: undisc.fromHex(study.id),
+              command: one.download ? "/img/read" : "/img/view",
+              now: Math.max(now(), study.grant.created),
+              expires: Math.min(one.ends, study.grant.expires),
+            }),
+          ),
+        );
+      await ask(`shares/${one.id}/add`, { tokens });
+      await refresh();
+      tell(word("added"));
+    }),
+  );
 }
 
 // --- Sharing ----------------------------------------------------------------------------------
@@ -606,7 +639,7 @@ async function reader(looked) {
 
 // A link that is pasted into a tab with this page changes the fragment only.
 addEventListener("hashchange", () => {
-  if (location.hash) location.reload();
+  if (location.hash && location.hash !== SKIP) location.reload();
 });
 
 begin().catch((problem) => {
