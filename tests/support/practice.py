@@ -154,6 +154,7 @@ class Practice:
         self.worklist: Any = None
         self.release_when = When.MINUTES
         self.reported: set[bytes] = set()
+        self.sent_links: list[tuple[str, str, int, str]] = []
         self.sent_codes: list[tuple[str, str, str]] = []
         self._lasting = self.catalog, self.packs, self.network
         network.nodes[self.url] = self
@@ -285,6 +286,8 @@ class Practice:
             offering=offering,
             parts=StudyParts(packs=packs, contents=self.contents),
             sends_codes=True,
+            send_link=lambda *sent: self.sent_links.append(sent),
+            urls=own.urls,
         )
         self.renaming = Renaming(**decided, queueing=self.queueing, tell=self.noticing.renamed)
         self.heeding = Heeding(

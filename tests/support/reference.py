@@ -86,6 +86,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "link.reopened": "An administrator allowed new attempts at a link's passcode.",
     "link.revoked": "A link was revoked with everything that was shared with it.",
     "link.opened": "A reader passed the protection of a link in a browser.",
+    "link.sent": "The node sent a link to whom the patient named; no address is in the log.",
     "link.tested": "The patient tried a link as its reader would open it.",
     "patient_link.made": "A patient's link was made, at release or by the desk.",
     "patient_link.opened": "Somebody opened a patient's link with the PIN.",

@@ -54,6 +54,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "link.reopened": ("110113", "U"),
     "link.revoked": ("110113", "D"),
     "link.opened": ("110113", "R"),
+    "link.sent": ("110113", "R"),
     "link.tested": ("110113", "R"),
     "patient_link.made": ("110113", "C"),
     "patient_link.opened": ("110113", "R"),

@@ -6,15 +6,16 @@ the letter and the PIN can end everything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from undisc_node.services import auditing, reachable
 from undisc_node.services.auditing import Journal
-from undisc_node.services.browsing import reader
+from undisc_node.services.browsing import opened_by_link, reader
 from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession, Kind
-from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
+from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, Unavailable
+from undisc_node.services.link_looks import hidden
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, LinkRow
 from undisc_node.services.model import Grant, Peer, PeerState, Share, Study, StudyState
 from undisc_node.services.offering import Offering
@@ -25,11 +26,16 @@ from undisc_node.services.revoking import revoke_share_within, revoke_within
 from undisc_node.services.sharing import Sharing
 from undisc_node.services.study_parts import Part, StudyParts
 from undisc_protocol.capability.delegation import read_delegation
-from undisc_protocol.did import Did
+from undisc_protocol.did import Did, decode_did
 from undisc_protocol.errors import NotGranted
+from undisc_protocol.keys import link_key
+from undisc_protocol.link import read_link, write_link
 
 MAX_PARTS: Final = 32  # studies that are shared with one click; as many as a link offers
 MAX_SHARES: Final = 200  # of one visit, ended ones included
+MAX_SENT: Final = 5  # messages with one link: nobody's letter box is flooded with it
+SendLink = Callable[[str, str, int, str], None]
+"""Sends a link: to which address or number, the link, its last day in seconds, the language."""
 MAX_LABEL: Final = 64  # characters of what a patient calls a recipient
 _ACTOR: Final = "patient"
 
@@ -142,6 +148,8 @@ class PatientSharing:
         offering: Makes offers for practices.
         parts: Lists series.
         sends_codes: Whether this node can send one-time codes.
+        send_link: Sends a link, or None where this node sends nothing.
+        urls: Addresses of this node; links that it sends begin with the first.
     """
 
     def __init__(
@@ -156,7 +164,10 @@ class PatientSharing:
         offering: Offering,
         parts: StudyParts,
         sends_codes: bool,
+        send_link: SendLink | None,
+        urls: Sequence[str],
     ) -> None:
+        self._send_link, self._urls = send_link, urls
         self._parts = parts
         self._sends_codes = sends_codes
         self._catalog = catalog
@@ -332,6 +343,50 @@ class PatientSharing:
             else []
         )
         return shared, offers
+
+    def send(
+        self, session: BrowserSession, share_id: bytes, link: str, to: str, language: str
+    ) -> None:
+        """Send the link of a share to somebody, because the patient says so.
+
+        Args:
+            session: The patient's.
+            share_id: The share.
+            link: Its link, as the patient's browser made it; it is kept nowhere.
+            to: E-mail address or telephone number as typed.
+            language: In which the message is written.
+
+        Raises:
+            NotFound: The visit has no such share, or the link is that of another one.
+            Conflict: It was ended, or was sent often enough.
+            Invalid: The address or number cannot be one.
+            LinkDamaged: Not a link.
+            Unavailable: Nothing can be sent now.
+        """
+        visit_id, contact = _visit_of(session), read_contact(to)
+        secret = read_link(link).secret
+        did = link_key(secret).did
+        with self._catalog.change() as records:
+            shared = records.patients.share(share_id)
+            if shared is None or shared.visit != visit_id or shared.audience != did:
+                raise NotFound("there is no such share")
+            opens = opened_by_link(records, did, self._clock.now_ms() // 1000)
+            sent = [one for one in records.browsing.accesses([did]) if one.kind is Access.SENT]
+            if len(sent) >= MAX_SENT:
+                raise Conflict("the link was sent often enough", code="sent_often")
+            if self._send_link is None or not self._urls:
+                raise Unavailable("this node sends no messages", code="channel_not_set")
+            records.browsing.note(
+                AccessRow(self._clock.now_ms(), Access.SENT, did, None, None, hidden(contact), None)
+            )
+            self._journal.note(
+                records,
+                "link.sent",
+                who=reader(session.row),
+                what=[auditing.about_security("link", decode_did(did))],
+            )
+        own = write_link(self._urls[0], secret)  # never to an address that was typed
+        self._send_link(contact, own, max(one.expires for one in opens), language)
 
     def extend(
         self, session: BrowserSession, share_id: bytes, tokens: Sequence[bytes]

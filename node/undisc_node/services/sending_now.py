@@ -101,6 +101,27 @@ class SendingNow:
             fill=lambda facts: replace(facts, code=code),
         )
 
+    def share(self, to: str, link: str, ends: int, language: str) -> None:
+        """Send a link that a patient shares.
+
+        Args:
+            to: E-mail address or telephone number, in its one spelling.
+            link: The link; it is kept nowhere here.
+            ends: Its last day, seconds since 1970.
+            language: BCP 47 tag.
+
+        Raises:
+            Unavailable: As `send`.
+            Refused: As `send`.
+        """
+        channel = ChannelKind.EMAIL if "@" in to else ChannelKind.TEXT
+        self.send(
+            MessageKind.SHARE,
+            Contact(channel, to),
+            language=language,
+            fill=lambda facts: replace(facts, link=link, ends=ends),
+        )
+
 
 def _nothing() -> None:
     """Nothing to write down: there is no row."""

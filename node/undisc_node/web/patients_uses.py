@@ -67,6 +67,11 @@ class SharesForPatients(Protocol):
     ) -> tuple[PatientShare, Sequence[bytes]]:
         """Take in what a patient's browser has signed for one recipient."""
 
+    def send(
+        self, session: BrowserSession, share_id: bytes, link: str, to: str, language: str
+    ) -> None:
+        """Send the link of a share to somebody."""
+
     def extend(
         self, session: BrowserSession, share_id: bytes, tokens: Sequence[bytes]
     ) -> PatientShare:

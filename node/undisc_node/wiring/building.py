@@ -276,6 +276,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         passcodes=links.passcodes,
         key_encryption_key=keys.key_encryption_key,
         send_code=outlets.send_code,
+        send_link=outlets.send_link,
         codes=OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed),
         parts=StudyParts(packs=packs, contents=contents),
     )

@@ -20,6 +20,7 @@ from undisc_node.services.message_rows import VisitLink
 from undisc_node.services.messaging import Messaging
 from undisc_node.services.opening import SendCode
 from undisc_node.services.patient_links import PatientLinks
+from undisc_node.services.patient_sharing import SendLink
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.reaching import Reaching
 from undisc_node.services.sending_now import Appearance, SendingNow
@@ -93,6 +94,11 @@ class Outlets:
         """Sends one-time codes; None where this node sends nothing."""
         kinds = (ChannelKind.EMAIL, ChannelKind.TEXT)
         return self.now.code if any(self.sender.carries(kind) for kind in kinds) else None
+
+    @property
+    def send_link(self) -> SendLink | None:
+        """Sends links that patients share; None where this node sends nothing."""
+        return self.now.share if self.send_code is not None else None
 
 
 def build_outlets(settings: Settings, *, clock: Clock, entropy: Entropy) -> Outlets:

@@ -13,7 +13,7 @@ from undisc_node.services.one_time_codes import OneTimeCodes
 from undisc_node.services.opening import Opening, SendCode
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
-from undisc_node.services.patient_sharing import PatientSharing
+from undisc_node.services.patient_sharing import PatientSharing, SendLink
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.sharing import Sharing
 from undisc_node.services.study_parts import StudyParts
@@ -56,6 +56,7 @@ def build_patients(
     codes: OneTimeCodes,
     parts: StudyParts,
     send_code: SendCode | None = None,
+    send_link: SendLink | None = None,
 ) -> PatientParts:
     """Build it; all of them hash passcodes one at a time, together with the doors of nodes."""
     links = PatientLinks(
@@ -94,6 +95,8 @@ def build_patients(
             offering=offering,
             parts=parts,
             sends_codes=send_code is not None,
+            send_link=send_link,
+            urls=own.urls,
         ),
         duties=(
             Duty("making links for patients", _LINK_SECONDS, links.make_due),

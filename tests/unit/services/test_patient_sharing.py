@@ -356,3 +356,37 @@ def test_nothing_else_is_added_to_a_share(patient, clock):
         sharing.extend(patient.session(), made.id, tokens())
     with pytest.raises(NotFound):
         sharing.extend(patient.session(), b"x" * 16, tokens())
+
+
+def test_the_node_sends_a_link_for_the_patient_and_keeps_it_nowhere(patient):
+    practice, (made, _) = patient.practice, shared(patient)
+    link, session = write_link(practice.url, SECRET), patient.session()
+    practice.patient_sharing.send(session, made.id, link, "Ben@Hospital.example", "es")
+    ((to, sent, ends, language),) = practice.sent_links
+    assert (to, sent, language) == ("Ben@hospital.example", link, "es")
+    assert ends == patient.overview().shares[0].parts[0].expires
+    assert practice.patient_sharing.accesses(session)[0].who == "B***@h***"
+    assert link.split("#")[1] not in str(practice.events())
+    assert "Ben@" not in str(practice.events())
+    for _ in range(4):
+        practice.patient_sharing.send(session, made.id, link, "+1 212 555 0100", "en")
+    with pytest.raises(Conflict):
+        practice.patient_sharing.send(session, made.id, link, "x@hospital.example", "en")
+
+
+def test_only_the_link_of_the_share_is_sent_and_only_while_it_opens_something(patient):
+    """Attack: the practice's name under a link of somebody else."""
+    practice, (made, _) = patient.practice, shared(patient)
+    sharing, link = practice.patient_sharing, write_link(practice.url, SECRET)
+    other = write_link(practice.url, OTHER_SECRET)
+    with pytest.raises(NotFound):
+        sharing.send(patient.session(), made.id, other, "x@hospital.example", "en")
+    with pytest.raises(Invalid):
+        sharing.send(patient.session(), made.id, link, "nobody", "en")
+    elsewhere = write_link("https://evil.example", SECRET)
+    sharing.send(patient.session(), made.id, elsewhere, "x@hospital.example", "en")
+    assert practice.sent_links.pop()[1] == link
+    sharing.revoke(patient.session(), made.id)
+    with pytest.raises(Revoked):
+        sharing.send(patient.session(), made.id, link, "x@hospital.example", "en")
+    assert practice.sent_links == []

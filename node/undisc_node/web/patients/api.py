@@ -249,6 +249,21 @@ def _token(text: str) -> bytes:
     return Fields({"token": text}).data("token")
 
 
+async def send(request: web.Request) -> web.StreamResponse:
+    """POST /l/api/shares/{share}/send: the node sends a link that the patient has just made."""
+    fields = await _posted(request)
+    link, to = fields.text("link"), fields.text("to")
+    fields.done()
+    share_id, language = read_hex("share", request.match_info["share"], 16), language_of(request)
+
+    def work(uses: PublicUses) -> None:
+        session = session_within(request, uses, Kind.PATIENT)
+        uses.patient_sharing.send(session, share_id, link, to, language)
+
+    await _run(request, work)
+    return _answer({})
+
+
 async def extend(request: web.Request) -> web.StreamResponse:
     """POST /l/api/shares/{share}/add: studies that joined the visit after it was shared."""
     fields = await _posted(request)
@@ -320,6 +335,7 @@ ROUTES: Final = (
     _get("/l/api/visit", visit, Authority.BROWSER),
     _get("/l/api/log", log, Authority.BROWSER),
     _post("/l/api/shares", share, Authority.BROWSER),
+    _post("/l/api/shares/{share}/send", send, Authority.BROWSER),
     _post("/l/api/shares/{share}/add", extend, Authority.BROWSER),
     _post("/l/api/shares/{share}/revoke", revoke, Authority.BROWSER),
     _post("/l/api/revoke", revoke_all, Authority.BROWSER),

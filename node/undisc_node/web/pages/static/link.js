@@ -583,6 +583,12 @@ async function handover(screen) {
     // A tab of its own, which has nothing of this one but the cookie that says whose test it is.
     window.open(fresh.link.replace("/l#", "/l?try#"), "_blank", "noopener,noreferrer");
   });
+  const mail = part(place, "mail");
+  mail.hidden = !state.visit.codes;
+  onSubmit(mail, async () => {
+    await ask(`shares/${fresh.id}/send`, { link: fresh.link, to: mail.elements.to.value.trim() });
+    part(mail, "mailed").hidden = false;
+  });
   const { drawQr } = await import("./qr.js");
   part(place, "qr").replaceChildren(drawQr(fresh.link));
 }
