@@ -13,6 +13,7 @@ from undisc_admin.commands.grants import grants
 from undisc_admin.commands.links import links
 from undisc_admin.commands.log import log
 from undisc_admin.commands.messages import messages
+from undisc_admin.commands.offers import offers
 from undisc_admin.commands.orders import orders
 from undisc_admin.commands.pacs import pacs
 from undisc_admin.commands.peers import peers
@@ -86,6 +87,7 @@ for _command in (
     consents,
     visits,
     messages,
+    offers,
     queue,
     staff,
     pacs,

@@ -68,6 +68,7 @@ MAX_RECALL: Final = 8_192  # bytes of a request to recall; a full chain of ident
 MAX_RECALLED: Final = 256  # receipts in one answer to it; older ones are asked for after them
 MAX_RECALLED_LOGS: Final = 16  # checkpoints in one answer: a log for each restore, the newest ones
 MAX_RECALL_ANSWER: Final = 3 * 2**20  # bytes; MAX_RECALLED receipts of full size
+MAX_HANDING: Final = 32_768  # bytes; an offer of full size and a full chain of identity records
 MAX_NOTICE: Final = 16_384  # bytes; a full chain of identity records and a patient's identity
 MAX_UNLOCK: Final = 16_384  # bytes; a full chain of identity records and a passcode
 MAX_PASSCODE: Final = 128  # characters of a link's passcode

@@ -10,6 +10,7 @@ from undisc_protocol.dagcbor import Cid
 from undisc_protocol.did import Did
 from undisc_protocol.errors import class_of_code
 from undisc_protocol.exchange import read_answer, read_request
+from undisc_protocol.handing import read_handed, read_handing
 from undisc_protocol.identity import NodeId, read_identity
 from undisc_protocol.manifest import Manifest
 from undisc_protocol.notice import read_notice, read_noticed
@@ -263,6 +264,22 @@ def read_from_browser(vector):
     return {"link": asked.link, "act": asked.act.value}
 
 
+def read_handed_over(vector):
+    handing = read_handing(_filled(vector, "body"), **_own(vector))
+    return {"sender": handing.sender.node_id.hex(), "offer": handing.offer.hex()}
+
+
+def read_answer_to_offer(vector):
+    does = read_handed(
+        vector.parts["body"],
+        status=int(vector.headers["status"]),
+        request=request_hash(vector.parts["request"]),
+        offer=vector.parts["offer"],
+        recipient=Did(vector.headers["recipient"]),
+    )
+    return {"does": does.value}
+
+
 READERS = {
     "box": read_box,
     "box-seal": seal_box,
@@ -279,5 +296,7 @@ READERS = {
     "browser": read_from_browser,
     "notice": read_told,
     "noticed": read_acknowledged_notice,
+    "handing": read_handed_over,
+    "handed": read_answer_to_offer,
     "fetch": drive_fetch,
 }

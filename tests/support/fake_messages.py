@@ -6,6 +6,8 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from support.fake_admin_rows import FETCH_ROW
+
 MESSAGE_ROW: dict[str, Any] = {
     "id": "0a1b" * 8,
     "kind": "link",
@@ -30,12 +32,39 @@ CONTACT_ROW: dict[str, Any] = {
     "by": "anna",
     "since": "2026-11-24T08:00:00Z",
 }
+OFFER_ROW: dict[str, Any] = {
+    "id": "8d10" * 16,
+    "peer": "91c4" * 16,
+    "peer_name": "Riverside Radiology",
+    "study": "3f2a" * 8,
+    "expires": "2027-11-24T08:00:00Z",
+    "state": "shown",
+    "arrived": "2026-11-24T08:00:00Z",
+    "decided": None,
+    "by": "",
+}
+SENT_OFFER_ROW: dict[str, Any] = {
+    "grant": "8d10" * 16,
+    "peer": "91c4" * 16,
+    "peer_name": "Riverside Radiology",
+    "study": "3f2a" * 8,
+    "made": "2026-11-24T08:00:00Z",
+    "attempts": 1,
+    "done": "2026-11-24T08:00:01Z",
+    "outcome": "fetches it",
+}
 SHEET = b"%PDF-1.4 a sheet \xff"
 
 
 def usual(method: str, parts: Sequence[str]) -> Mapping[str, Any] | None:
     """Answer what is about messages; None for anything else."""
     match [method, *parts]:
+        case ["GET", "offers"]:
+            return {"offers": [OFFER_ROW], "outgoing": [SENT_OFFER_ROW]}
+        case ["POST", "offers", _, "accept"]:
+            return {"offer": OFFER_ROW, "fetch": FETCH_ROW}
+        case ["GET", "offers", _] | ["POST", "offers", _, _]:
+            return {"offer": OFFER_ROW}
         case ["GET", "messages"]:
             return {"messages": [MESSAGE_ROW]}
         case ["POST", "messages", "test"]:

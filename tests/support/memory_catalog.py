@@ -18,7 +18,7 @@ from support.memory_department import Notices, Orders, Queue, Reports
 from support.memory_figures import Figures
 from support.memory_links import Links
 from support.memory_media import Media
-from support.memory_outgoing import Codes, Messages
+from support.memory_outgoing import Codes, Messages, Offers
 from support.memory_people import PeopleRecords
 from support.memory_senders import Senders
 from support.memory_staff import StaffAccounts
@@ -290,6 +290,7 @@ class MemoryRecords(PeopleRecords):
         self.codes = Codes(tables, writable=writable)
         self.senders = Senders(tables, writable=writable)
         self.messages = Messages(tables, writable=writable)
+        self.offers = Offers(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

@@ -20,6 +20,7 @@ from undisc_protocol.errors import BadTicket, OutsideExtent, RemoteProtocolError
 
 FETCH, RECEIPT, RECALL = "/undisc/v1/fetch", "/undisc/v1/receipt", "/undisc/v1/recall"
 NOTICE, UNLOCK = "/undisc/v1/notice", "/undisc/v1/unlock"
+OFFERS = "/undisc/v1/offers"
 
 
 class PublicNode(Protocol):
@@ -101,7 +102,14 @@ class MemoryNetwork:
         if on_ask := self.faults.on_ask.get(path):
             on_ask()
         self.asked.append((path, body))
-        doors = {RECEIPT: node.take, RECALL: node.remember, NOTICE: node.hear, UNLOCK: node.unlock}
+        doors = {
+            RECEIPT: node.take,
+            RECALL: node.remember,
+            NOTICE: node.hear,
+            OFFERS: getattr(node, "handed", node.answer),
+            UNLOCK: node.unlock,
+        }
+        doors[OFFERS] = getattr(node, "handed", node.answer)
         reply = doors.get(path, node.answer)(body)
         if path in self.faults.silent:
             raise Unreachable("the answer was lost")

@@ -16,6 +16,7 @@ from undisc_node.services.message_rows import (
     MessageState,
 )
 from undisc_node.services.model import Basis
+from undisc_node.services.offer_rows import IncomingOffer, OfferState, OutgoingOffer
 from undisc_node.storage.messages import LONG
 
 
@@ -149,3 +150,45 @@ class Messages(Part):
                         min(known.share, one.share), visit.id, min(known.expires, one.expires)
                     )
         return sorted(found.values(), key=lambda one: (one.expires, one.share))[:limit]
+
+
+class Offers(Part):
+    def get(self, offer: bytes) -> IncomingOffer | None:
+        return self._now.incoming_offers.get(offer)
+
+    def put(self, offer: IncomingOffer) -> None:
+        self._new.incoming_offers[offer.id] = offer
+
+    def starting(self, prefix: str) -> Sequence[IncomingOffer]:
+        rows = self._now.incoming_offers.values()
+        found = (one for one in rows if one.id.hex().startswith(prefix))
+        return sorted(found, key=lambda one: one.id)[:2]
+
+    def list(self, *, limit: int = 200) -> Sequence[IncomingOffer]:
+        found = [*self._now.incoming_offers.values()][::-1]
+        return sorted(found, key=lambda one: -one.at_ms)[:limit]
+
+    def shown(self, peer: bytes) -> int:
+        rows = self._now.incoming_offers.values()
+        return sum(one.peer == peer and one.state is OfferState.SHOWN for one in rows)
+
+    def put_outgoing(self, offer: OutgoingOffer) -> None:
+        self._new.outgoing_offers[offer.id] = offer
+
+    def outgoing(self, *, limit: int = 200) -> Sequence[OutgoingOffer]:
+        found = [*self._now.outgoing_offers.values()][::-1]
+        return sorted(found, key=lambda one: -one.made_ms)[:limit]
+
+    def due(self, now_ms: int, *, limit: int = 100) -> Sequence[OutgoingOffer]:
+        rows = self._now.outgoing_offers.values()
+        found = (one for one in rows if one.done_ms is None and one.next_ms <= now_ms)
+        return sorted(found, key=lambda one: one.next_ms)[:limit]
+
+    def unoffered(self, now: int, *, limit: int = 100) -> Sequence[tuple[bytes, bytes, bytes]]:
+        found = []
+        for made in self._now.visit_grants.values():
+            grant = self._now.grants[made.grant]
+            good = grant.revoked_ms is None and grant.expires > now
+            if good and grant.command == "/img/read" and grant.id not in self._now.outgoing_offers:
+                found.append((grant.created_ms, grant.id, made.node, made.study))
+        return [(grant, node, study) for _, grant, node, study in sorted(found)][:limit]

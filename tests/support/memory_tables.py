@@ -42,6 +42,7 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_node.services.notice_rows import NoticeRow
+from undisc_node.services.offer_rows import IncomingOffer, OutgoingOffer
 from undisc_node.services.patient_rows import PatientGrant, PatientKey, PatientShare
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.sender_model import Sender, SenderCounts
@@ -99,6 +100,8 @@ class Tables:
     patient_keys: dict[str, PatientKey] = field(default_factory=dict)
     patient_grants: dict[tuple[str, bytes], PatientGrant] = field(default_factory=dict)
     patient_shares: dict[bytes, PatientShare] = field(default_factory=dict)
+    incoming_offers: dict[bytes, IncomingOffer] = field(default_factory=dict)
+    outgoing_offers: dict[bytes, OutgoingOffer] = field(default_factory=dict)
     sent_messages: dict[bytes, MessageRow] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)

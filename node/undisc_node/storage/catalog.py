@@ -33,6 +33,7 @@ from undisc_node.storage.media import MediaTable
 from undisc_node.storage.messages import MessageTable
 from undisc_node.storage.migrations import CATALOG
 from undisc_node.storage.notices import NoticeTable
+from undisc_node.storage.offers import OfferTable
 from undisc_node.storage.orders import OrderTable
 from undisc_node.storage.patients import PatientTable
 from undisc_node.storage.peers import PeerTable
@@ -117,6 +118,7 @@ class CatalogRecords:
     patients = _Bound(PatientTable)
     senders = _Bound(SenderTable)
     messages = _Bound(MessageTable)
+    offers = _Bound(OfferTable)
 
 
 class SqliteCatalog:

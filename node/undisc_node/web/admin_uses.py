@@ -42,6 +42,7 @@ from undisc_node.web.department_uses import KeepsOrders, KeepsReports, Queues, T
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
+from undisc_node.web.offers_uses import KeepsOffers
 from undisc_node.web.patients_uses import HandsOutLinks, KeepsPatientShares
 from undisc_node.web.senders_uses import KeepsSenders
 from undisc_protocol.log import Event
@@ -383,6 +384,7 @@ class AdminUses:
     patient_links: HandsOutLinks
     patient_sharing: KeepsPatientShares
     messaging: KeepsMessages
+    offers: KeepsOffers
     reaching: ReachesPatients
     sending_now: SendsNow
     staff: KeepsStaff

@@ -66,6 +66,11 @@ async def notice(request: web.Request) -> web.StreamResponse:
     return await _answered(request, request.app[keys.PUBLIC].heeding.take)
 
 
+async def offers(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/offers: a sealed offer for this node, a signed answer."""
+    return await _answered(request, request.app[keys.PUBLIC].offers.take)
+
+
 async def unlock(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/unlock: a sealed request to unlock a link, a signed answer."""
     return await _answered(request, request.app[keys.PUBLIC].unlocking.answer)
@@ -142,6 +147,13 @@ ROUTES: Final = (
         authority=Authority.SIGNED,
         body_limit=limits.MAX_NOTICE,
         handler=notice,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/offers",
+        authority=Authority.SIGNED,
+        body_limit=limits.MAX_HANDING,
+        handler=offers,
     ),
     Route(
         method="POST",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from undisc_node.services.ports import Reply
 from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.links_uses import Unlocks
+from undisc_node.web.offers_uses import TakesOffers
 from undisc_node.web.patients_uses import ChecksSessions, OpensLinks, SharesForPatients
 
 if TYPE_CHECKING:  # its modules use the keys
@@ -120,6 +121,7 @@ class PublicUses:
     recalling: TellsMemories
     heeding: TakesNotices
     unlocking: Unlocks
+    offers: TakesOffers
     opening: OpensLinks
     browsing: ChecksSessions
     patient_sharing: SharesForPatients

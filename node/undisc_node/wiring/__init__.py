@@ -3,7 +3,8 @@
 settings, keys  →  catalog, keyring, packs, network  →  services  →  listeners, DICOM port
 """
 
-from undisc_node.wiring.building import build, own_identity
+from undisc_node.wiring.beginning import own_identity
+from undisc_node.wiring.building import build
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.running import serve
 

@@ -18,12 +18,11 @@ from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
 from undisc_node.services.dicomweb.rendering import TASK
 from undisc_node.services.ended_permissions import EndedPermissions
-from undisc_node.services.errors import Invalid
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granting
 from undisc_node.services.heeding import Heeding
-from undisc_node.services.identity import Cards, OwnIdentity
+from undisc_node.services.identity import Cards
 from undisc_node.services.importing import Importing
 from undisc_node.services.media import Media
 from undisc_node.services.meters import Meters
@@ -57,7 +56,7 @@ from undisc_node.watching import watch
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.public_uses import PublicUses
 from undisc_node.wiring.archives import build_archives
-from undisc_node.wiring.beginning import backed_up_ms, go_on_in_time
+from undisc_node.wiring.beginning import backed_up_ms, go_on_in_time, own_identity
 from undisc_node.wiring.consents import build_consents
 from undisc_node.wiring.department import build_department
 from undisc_node.wiring.desk import build_desk
@@ -68,35 +67,10 @@ from undisc_node.wiring.ingest import build_ingest, build_senders
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.messages import build_messages, build_outlets
 from undisc_node.wiring.node import Node
+from undisc_node.wiring.offers import build_offers
 from undisc_node.wiring.patients import build_patients
 from undisc_node.wiring.viewer import build_viewer
 from undisc_node.wiring.workstations import build_provider
-from undisc_protocol.identity import read_identity
-from undisc_protocol.keys import SignKey, box_key
-
-
-def own_identity(settings: Settings, keys: homes.HomeKeys) -> OwnIdentity:
-    """Return who the node is.
-
-    Raises:
-        Invalid: Keys and identity record do not belong together.
-    """
-    identity = read_identity(keys.records)
-    key = SignKey.from_seed(keys.node_seed)
-    if key.did != identity.key:
-        raise Invalid(
-            "the node key is not the one in the newest identity record",
-            code="wrong_key",
-            hint="restore the keys directory and the files identity-* that belong together",
-        )
-    return OwnIdentity(
-        key=key,
-        box=box_key(keys.node_seed),
-        identity=identity,
-        name=settings.name,
-        urls=settings.public_urls,
-        demo=keys.demo,
-    )
 
 
 @contextmanager
@@ -264,6 +238,18 @@ def build(  # noqa: PLR0915 - a statement for each part
         own=own,
         offering=offering,
     )
+    offers = build_offers(
+        settings,
+        catalog=catalog,
+        network=network,
+        fetching=fetching,
+        journal=journal,
+        refusals=refusals,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        offering=offering,
+    )
     outlets = build_outlets(settings, clock=clock, entropy=entropy)
     patients = build_patients(
         catalog=catalog,
@@ -367,6 +353,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         patient_links=patients.links,
         patient_sharing=patients.sharing,
         **messages.uses,
+        offers=offers.taking,
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
@@ -390,6 +377,7 @@ def build(  # noqa: PLR0915 - a statement for each part
             any_node=links.any_node,
         ),
         unlocking=links.unlocking,
+        offers=offers.taking,
         opening=patients.opening,
         browsing=patients.browsing,
         patient_sharing=patients.sharing,
@@ -462,6 +450,7 @@ def build(  # noqa: PLR0915 - a statement for each part
                 *consents.duties,
                 *patients.duties,
                 *messages.duties,
+                offers.duty,
                 *archives.duties,
                 *sender_duties,
                 *desk.duties,

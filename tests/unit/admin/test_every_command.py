@@ -122,6 +122,12 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["consents", "text", "--language", "es"], {"text": consents.TEXT}),
         (["consents", "text"], {"texts": [consents.TEXT]}),
         (["visits", "list"], {"visits": [consents.VISIT_ROW]}),
+        (
+            ["offers", "list"],
+            {"offers": [messages.OFFER_ROW], "outgoing": [messages.SENT_OFFER_ROW]},
+        ),
+        (["offers", "show", "8d10"], {"offer": messages.OFFER_ROW}),
+        (["offers", "refuse", "8d10", "--yes"], {"offer": messages.OFFER_ROW}),
         (["messages", "list"], {"messages": [messages.MESSAGE_ROW]}),
         (["messages", "show", "0a1b"], {"message": messages.MESSAGE_ROW}),
         (["messages", "retry", "0a1b"], {"message": messages.MESSAGE_ROW}),
@@ -192,6 +198,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("consents", ["consents", "list"], {"consents": []}),
         ("visits", ["visits", "list"], {"visits": []}),
         ("messages", ["messages", "list"], {"messages": []}),
+        ("offers", ["offers", "list"], {"offers": [], "outgoing": []}),
         ("visits/3f2a/offers", ["visits", "offers", "3f2a"], {"offers": []}),
         ("pacs", ["pacs", "list"], {"pacs": []}),
         (

@@ -481,7 +481,7 @@ def admin_uses(**others) -> AdminUses:
 
 def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
-    parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking"), serving)
+    parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking", "offers"), serving)
     others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), "viewer": VIEWER}
     others |= patient_parts()
     return PublicUses(peering=FakePeering(), asked=None, **parts, **others)

@@ -11,6 +11,7 @@ from undisc_node.services.message_rows import (
     MessageRow,
     MessageState,
 )
+from undisc_node.services.offer_rows import IncomingOffer, OfferState, OutgoingOffer
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 JANE = Contact(ChannelKind.EMAIL, "jane@example.org")
@@ -77,9 +78,35 @@ class FakeReaching:
         return b"%PDF-" + language.encode()
 
 
+OFFER = IncomingOffer(
+    id=b"o" * 32,
+    peer=b"p" * 32,
+    offer=b"an offer",
+    study=b"s" * 16,
+    expires=NOW_MS // 1000,
+    state=OfferState.SHOWN,
+    at_ms=NOW_MS,
+)
+
+
+class FakeOffers:
+    def find(self, prefix):
+        return OFFER
+
+    def list(self):
+        return [OFFER]
+
+    def outgoing(self):
+        return [OutgoingOffer(b"g" * 32, b"p" * 32, b"s" * 16, NOW_MS, 1, NOW_MS, NOW_MS, "x")]
+
+    def refuse(self, offer, actor):
+        return replace(offer, state=OfferState.REFUSED, decided_ms=NOW_MS, by=actor)
+
+
 def message_parts():
     return {
         "messaging": FakeMessaging(),
         "reaching": FakeReaching(),
         "sending_now": FakeSendingNow(),
+        "offers": FakeOffers(),
     }

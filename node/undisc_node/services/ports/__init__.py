@@ -101,6 +101,9 @@ from undisc_node.services.ports.media import (
 from undisc_node.services.ports.media import (
     Trunk as Trunk,
 )
+from undisc_node.services.ports.offers import (
+    OfferRecords as OfferRecords,
+)
 from undisc_node.services.ports.outgoing import (
     CodeRecords as CodeRecords,
 )

@@ -16,6 +16,7 @@ from undisc_node.services.message_rows import (
     VisitLink,
     Words,
 )
+from undisc_node.services.ports.offers import OfferRecords
 
 
 class CodeRecords(Protocol):
@@ -84,6 +85,10 @@ class OutgoingRecords(Protocol):
     @property
     def messages(self) -> MessageRecords:
         """Messages to people."""
+
+    @property
+    def offers(self) -> OfferRecords:
+        """Offers on their way between nodes."""
 
 
 class SendsMessages(Protocol):

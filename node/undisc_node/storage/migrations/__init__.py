@@ -21,6 +21,7 @@ from undisc_node.storage.migrations import (
     m0019_patients,
     m0020_messages,
     m0021_one_time_codes,
+    m0022_offers,
 )
 from undisc_node.storage.migrations.steps import CATALOG
 
@@ -39,6 +40,7 @@ STEPS = (
     m0019_patients,
     m0020_messages,
     m0021_one_time_codes,
+    m0022_offers,
 )
 """The files whose steps make the catalog, in their order."""
 
