@@ -6,8 +6,11 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
+from pydicom import dcmread
+from pydicom.filereader import read_dataset
 from pynetdicom import evt
 
 from support.dcmtk import dcmtk
@@ -55,6 +58,7 @@ FILES = [
     ),
 ]
 KIND = [(SC, IMPLICIT)]
+RLE = "1.2.840.10008.1.2.5"
 ABORT = bytes.fromhex("07000000000400000000")
 
 
@@ -256,8 +260,8 @@ def test_series_and_single_images_are_retrieved(full):
 
 
 def test_what_the_workstation_does_not_take_is_told_with_the_reason(full):
-    """Nothing is converted: an image in another transfer syntax stays here."""
-    result = got(full.address, keys(StudyInstanceUID="1.2.1"), [(SC, EXPLICIT)])
+    """Pixels are not converted: an image in another transfer syntax stays here."""
+    result = got(full.address, keys(StudyInstanceUID="1.2.1"), [(SC, RLE)])
     assert result.data_sets == {}
     assert result.answers[-1] == (0xA702, [None, 0, 5, 0])
     assert len(result.failed) == 5
@@ -312,15 +316,19 @@ def test_the_workstation_goes_away_in_the_middle_and_others_are_served(fresh, la
 
 
 def test_getscu_gets(fresh, tmp_path):
-    """It proposes Explicit VR Little Endian and nothing else, so it gets what is stored so."""
+    """It proposes Explicit VR Little Endian and nothing else; what is stored so comes as it is."""
     files = [_explicit(number) for number in (1, 2, 3)]
     fresh.take(files)
     host, number = fresh.address
-    argv = [dcmtk("getscu"), "-S", "+B", "-od", str(tmp_path),
-            "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.9",
-            host, str(number)]  # fmt: skip
-    subprocess.run(argv, check=True, timeout=60, capture_output=True)
-    assert sorted(map(data_set_bytes, written(tmp_path))) == sorted(map(data_set_bytes, files))
+    for study in ("1.2.9", "1.2.1"):
+        (tmp_path / study).mkdir()
+        argv = [dcmtk("getscu"), "-S", "+B", "-od", str(tmp_path / study),
+                "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}",
+                host, str(number)]  # fmt: skip
+        subprocess.run(argv, check=True, timeout=60, capture_output=True)
+    came = written(tmp_path / "1.2.9")
+    assert sorted(map(data_set_bytes, came)) == sorted(map(data_set_bytes, files))
+    assert len(written(tmp_path / "1.2.1")) == 5
 
 
 def _explicit(number: int) -> bytes:
@@ -357,11 +365,26 @@ def test_a_destination_that_does_not_answer_fails_every_image(fresh):
 
 
 def test_a_destination_that_takes_another_syntax_only_is_told(fresh):
-    with destination([(SC, EXPLICIT)]) as (called, arrived):
+    with destination([(SC, RLE)]) as (called, arrived):
         fresh.destinations["ARCHIVE"] = called
         result = moved(fresh.address, keys(StudyInstanceUID="1.2.1"), "ARCHIVE")
     assert arrived == {}
     assert (result.status, len(result.failed)) == (0xA702, 5)
+
+
+def test_headers_are_rewritten_for_whoever_takes_the_other_plain_encoding_only(fresh):
+    """Stored implicit, taken explicit; by C-GET and by C-MOVE, and the values are the same."""
+    asked = keys(StudyInstanceUID="1.2.1")
+    result = got(fresh.address, asked, [(SC, EXPLICIT)])
+    assert result.answers[-1] == (0, [None, 5, 0, 0])
+    with destination([(SC, EXPLICIT)]) as (called, arrived):
+        fresh.destinations["ARCHIVE"] = called
+        assert moved(fresh.address, asked, "ARCHIVE").status == 0
+    assert arrived == result.data_sets
+    for file in FILES[:5]:
+        stored = dcmread(BytesIO(file))
+        body = BytesIO(arrived[stored.SOPInstanceUID])
+        assert read_dataset(body, is_implicit_VR=False, is_little_endian=True) == stored
 
 
 def test_movescu_moves_to_storescp(fresh, tmp_path):

@@ -74,7 +74,8 @@ def _queries() -> str:
         f"are looked into.\n\nUnique keys: {', '.join(keys)}.\n"
         "A retrieval names the level that it is for and one thing of each level above; it has at\n"
         f"most {giving.MOST_INSTANCES} images. An instance leaves in the transfer syntax in which\n"
-        "it is stored, or is a failed sub-operation.\n\n"
+        "it is stored; for whoever takes only the other uncompressed little endian encoding, the\n"
+        "headers of its elements are rewritten. Otherwise it is a failed sub-operation.\n\n"
         + _table(
             ("status", "of", "when"),
             (
@@ -86,7 +87,7 @@ def _queries() -> str:
                 ("A700", "C-FIND", f"more than {finding.MOST_ANSWERS} answers: ask more narrowly"),
                 ("A700", "all", "too many questions at once, or the node cannot answer now"),
                 ("A702", "C-MOVE, C-GET", "no image was taken; Error Comment says why"),
-                ("A801", "C-MOVE", "no archive with this AE title was added to the node"),
+                ("A801", "C-MOVE", "no sender or archive with this AE title was added to the node"),
                 ("A900", "all", "the level is not one of this model"),
                 ("C000", "all", "the question cannot be read, or its unique keys are not enough"),
                 ("0122", "all", "the request is not the one of its SOP class"),

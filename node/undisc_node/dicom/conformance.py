@@ -46,7 +46,7 @@ class Service:
 
 _PROVIDED: Final = {
     Request.FIND: f"for senders that may query; at most {MOST_ANSWERS} answers",
-    Request.MOVE: "for senders that may query; to archives that the node knows, as stored",
+    Request.MOVE: "for senders that may query; to senders and archives that the node knows",
     Request.GET: "for senders that may query; as stored, with role selection",
 }
 
@@ -110,6 +110,14 @@ COERCIONS: Final = (
             " data stay"
         ),
         "IHE Import Reconciliation (RAD-61)",
+    ),
+    (
+        "a retrieval of a workstation that takes only implicit, or only explicit little endian",
+        (
+            "headers of elements are rewritten, sequences get undefined lengths, group lengths are"
+            " left out, private values become UN where their representation is not known"
+        ),
+        "whoever retrieves should get images (PS3.5 §10.1)",
     ),
     (
         "export as a file",

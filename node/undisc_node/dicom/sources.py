@@ -102,6 +102,35 @@ def data_set_of(stream: BinaryIO, size: int) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(Following(head[start:], stream), _META))
 
 
+def stream_of(pieces: Iterator[bytes]) -> BinaryIO:
+    """Return pieces as one stream, read once from the start."""
+    return cast("BinaryIO", io.BufferedReader(_Pieces(pieces), _WINDOW))
+
+
+class _Pieces(io.RawIOBase):
+    """Pieces one after the other."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        part = self._rest[: len(target)]
+        target[: len(part)] = part
+        self._rest = self._rest[len(part) :]
+        return len(part)
+
+
 class _Joined(io.RawIOBase):
     """Two byte strings as one seekable stream."""
 

@@ -1,25 +1,43 @@
 """C-GET in the role of the provider (PS3.4 §C.4.3): instances go back on the same association.
 
 Each goes in the transfer syntax in which it is stored, in a context in which the workstation
-takes it (role selection, PS3.7 §D.3.3.4); chunk by chunk, as the network takes them.
+takes it (role selection, PS3.7 §D.3.3.4); chunk by chunk, as the network takes them. Only where a
+workstation takes the other uncompressed little endian encoding are headers rewritten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
+from undisc_node.dicom.converting import OTHER, check, converted
 from undisc_node.dicom.dimse.commands import Command, Request
 from undisc_node.dicom.providing.asked import Asked
 from undisc_node.dicom.providing.counting import Tally
 from undisc_node.dicom.providing.dialogue import PIECE, Dialogue
 from undisc_node.dicom.sources import data_set_of
-from undisc_node.services.errors import ServiceError
+from undisc_node.services.errors import Invalid, ServiceError
 from undisc_node.services.ports import Source
 from undisc_node.services.workstations.giving import Chosen
 
 NOT_TAKEN: Final = "not taken in their transfer syntax"
 STOPPED: Final = "held or withdrawn meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an instance goes.
+
+    Attributes:
+        context: The presentation context in which it is taken.
+        converts: Whether that has the other one of the uncompressed little endian encodings.
+        seconds: How long its answer may take.
+    """
+
+    context: int
+    converts: bool
+    seconds: float
 
 
 class Opens(Protocol):
@@ -56,11 +74,16 @@ def give_back(
         if dialogue.is_cancelled:
             return
         header = one.located.stored.header
-        context = asked.storage.get((header.sop_class, header.syntax))
-        if context is None:
-            tally.fail(one, NOT_TAKEN)
+        kind = header.sop_class, header.syntax
+        other = header.sop_class, OTHER.get(header.syntax, "")
+        if kind in asked.storage:
+            way = Way(asked.storage[kind], converts=False, seconds=seconds)
+            _send(opens, one, way, asked.command, tally, dialogue)
+        elif other in asked.storage:
+            way = Way(asked.storage[other], converts=True, seconds=seconds)
+            _send(opens, one, way, asked.command, tally, dialogue)
         else:
-            _send(opens, one, context, asked.command, tally, dialogue, seconds=seconds)
+            tally.fail(one, NOT_TAKEN)
         if tally.remaining:
             tally.tell(dialogue)
 
@@ -68,12 +91,10 @@ def give_back(
 def _send(
     opens: Opens,
     one: Chosen,
-    context: int,
+    way: Way,
     request: Command,
     tally: Tally,
     dialogue: Dialogue,
-    *,
-    seconds: float,
 ) -> None:
     header = one.located.stored.header
     try:
@@ -81,6 +102,13 @@ def _send(
     except ServiceError:
         tally.fail(one, STOPPED)
         return
+    if way.converts:
+        try:
+            with source.open() as stream:
+                check(data_set_of(stream, source.size), header.syntax)
+        except Invalid:
+            tally.fail(one, NOT_TAKEN)
+            return
     command = Command(
         Request.STORE,
         sop_class=header.sop_class,
@@ -90,4 +118,7 @@ def _send(
     with source.open() as stream:
         data_set = data_set_of(stream, source.size)
         pieces = iter(lambda: data_set.read(PIECE), b"")
-        tally.count(one, dialogue.store(context, command, pieces, seconds=seconds).status)
+        if way.converts:
+            pieces = converted(data_set, header.syntax)
+        answer = dialogue.store(way.context, command, pieces, seconds=way.seconds)
+        tally.count(one, answer.status)

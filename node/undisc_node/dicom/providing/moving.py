@@ -57,7 +57,7 @@ def send_on(
     left, stopped = list(chosen), set[bytes]()
     while left and not dialogue.is_cancelled:
         answers = store_objects(
-            called, _outgoing(opens, left, stopped), _Watch(dialogue), originator=originator
+            called, _outgoing(opens, tuple(left), stopped), _Watch(dialogue), originator=originator
         )
         try:
             for answer in answers:
