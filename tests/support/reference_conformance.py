@@ -157,7 +157,8 @@ def _network() -> str:
         + _table(("setting", "default", "what it is"), rows)
         + "\n\nA sender is known by its address, by its client certificate for TLS, or by both,\n"
         "and by its AE title too where one is configured, never by that alone. What unknown\n"
-        "senders send is refused, or acknowledged and kept in quarantine (`dicom.unknown_senders`); they\n"
+        "senders send is refused, or acknowledged and kept in quarantine "
+        "(`dicom.unknown_senders`); they\n"
         "may verify and store, and nothing else. The called AE title is not compared. See\n"
         "[settings.md](settings.md) and [undisc.md](undisc.md#undisc-senders)."
     )

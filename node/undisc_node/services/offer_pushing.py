@@ -1,12 +1,14 @@
 """Handing offers straight to the nodes of practices that a patient named (SPEC.md §6.14).
 
-What a consent grants to a practice is offered to its node by itself, until that node has answered.
+What a consent grants to a practice, or a patient shares with it, is offered to its node by itself,
+until that node has answered.
 An offer is made anew at each attempt: it names our addresses of that moment. A grant that ended
 meanwhile is not offered any more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,7 +17,7 @@ from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import ServiceError
 from undisc_node.services.following import look_again
 from undisc_node.services.identity import OwnIdentity
-from undisc_node.services.model import Grant, Peer, PeerState
+from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.offer_rows import OutgoingOffer
 from undisc_node.services.offering import Offering
 from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork
@@ -89,9 +91,14 @@ class OfferPushing:
     def _push(self, row: OutgoingOffer) -> bool:
         now_ms = self.clock.now_ms()
         with self.catalog.look() as records:
-            grant, peer = records.grants.get(row.id), records.peers.get(row.peer)
-            waits = records.restored.is_suspended(row.id)
-        if grant is None or grant.revoked_ms is not None or grant.expires * 1000 <= now_ms:
+            share = records.shares.get(row.id)
+            grant = records.grants.get(share.grant if share else row.id)
+            peer = records.peers.get(row.peer)
+            given = [one for one in (grant, share) if one is not None]
+            waits = any(records.restored.is_suspended(one.id) for one in given)
+        if grant is None or any(
+            one.revoked_ms is not None or one.expires * 1000 <= now_ms for one in given
+        ):
             return self._end(row, "not offered: the permission has ended")
         if peer is None or peer.state is PeerState.REVOKED:
             return self._end(row, "not offered: the peer was revoked")
@@ -99,7 +106,7 @@ class OfferPushing:
             self._later(row, "waits: the peer is not trusted, or a restore is not confirmed")
             return False
         try:
-            does = self._tell(peer, grant)
+            does = self._tell(peer, [one.token for one in given])
         except (Unreachable, Busy) as problem:
             if now_ms > row.made_ms + _GIVE_UP_MS:
                 return self._end(row, f"given up: {problem.code}")
@@ -112,17 +119,17 @@ class OfferPushing:
             return False
         return self._end(row, _WORDS[does])
 
-    def _tell(self, peer: Peer, grant: Grant) -> DoesWithOffer:
+    def _tell(self, peer: Peer, proofs: Sequence[bytes]) -> DoesWithOffer:
         try:
-            return self._ask(peer, grant)
+            return self._ask(peer, proofs)
         except (Unreachable, CannotOpen):
             newer = look_again(self, peer)  # it may have a new key or card
             if (newer.did, newer.box) == (peer.did, peer.box):
                 raise
-        return self._ask(newer, grant)
+        return self._ask(newer, proofs)
 
-    def _ask(self, peer: Peer, grant: Grant) -> DoesWithOffer:
-        now, offer = self.clock.now_ms() // 1000, self._offering.make([grant.token])
+    def _ask(self, peer: Peer, proofs: Sequence[bytes]) -> DoesWithOffer:
+        now, offer = self.clock.now_ms() // 1000, self._offering.make(proofs)
         body = make_handing(
             self._own.key,
             sender=self._own.identity,
@@ -167,13 +174,14 @@ class OfferPushing:
                 )
             )
             study, peer = records.studies.get(row.study), records.peers.get(row.peer)
+            kind = "share" if records.shares.get(row.id) else "grant"
             self.journal.note(
                 records,
                 "offer.handed",
                 who=auditing.user("undisc-node"),
                 what=[
                     *(auditing.about_study(study) if study else ()),
-                    auditing.about_security("grant", row.id),
+                    auditing.about_security(kind, row.id),
                     auditing.about_security("peer", row.peer),
                 ],
                 outcome=auditing.SUCCESS if told else auditing.MINOR_FAILURE,

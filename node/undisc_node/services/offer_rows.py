@@ -46,7 +46,7 @@ class OutgoingOffer:
     """An offer that we hand to another node.
 
     Attributes:
-        id: Id of the grant that it carries, 32 bytes.
+        id: Id of the grant or share that it carries, 32 bytes.
         peer: Node id of the recipient.
         study: Our id of the study.
         made_ms: When it became due.

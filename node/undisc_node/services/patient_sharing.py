@@ -18,6 +18,7 @@ from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, Un
 from undisc_node.services.link_looks import hidden
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, LinkRow
 from undisc_node.services.model import Grant, Peer, PeerState, Share, Study, StudyState
+from undisc_node.services.offer_rows import OutgoingOffer
 from undisc_node.services.offering import Offering
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_rows import PatientKey, PatientShare
@@ -25,7 +26,7 @@ from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_node.services.revoking import revoke_share_within, revoke_within
 from undisc_node.services.sharing import Sharing
 from undisc_node.services.study_parts import Part, StudyParts
-from undisc_protocol.capability.delegation import read_delegation
+from undisc_protocol.capability.delegation import COMMAND_READ, read_delegation
 from undisc_protocol.did import Did, decode_did
 from undisc_protocol.errors import NotGranted
 from undisc_protocol.keys import link_key
@@ -337,12 +338,25 @@ class PatientSharing:
                 created_ms=self._clock.now_ms(),
             )
             records.patients.add_share(shared)
+            if peer is not None:
+                self._offer(records, peer, [share for share, _ in made])
         offers = (
             [self._offering.make([grant.token, share.token]) for share, grant in made]
             if peer
             else []
         )
         return shared, offers
+
+    def _offer(self, records: Records, peer: Peer, shares: Sequence[Share]) -> None:
+        """Let what may be fetched be handed to a practice's node by itself."""
+        now_ms = self._clock.now_ms()
+        for share in shares:
+            if share.command == COMMAND_READ:
+                records.offers.put_outgoing(
+                    OutgoingOffer(
+                        share.id, peer.id, share.study, now_ms, attempts=0, next_ms=now_ms
+                    )
+                )
 
     def send(
         self, session: BrowserSession, share_id: bytes, link: str, to: str, language: str

@@ -13,7 +13,7 @@ from undisc_node.services.errors import Conflict
 from undisc_node.services.identity import Cards
 from undisc_node.services.model import PeerState
 from undisc_node.services.offer_pushing import OfferPushing
-from undisc_node.services.offer_rows import OfferState
+from undisc_node.services.offer_rows import OfferState, OutgoingOffer
 from undisc_node.services.offer_taking import MOST_SHOWN, OfferTaking
 from undisc_node.services.offering import Offering
 
@@ -176,3 +176,22 @@ def test_one_practice_cannot_fill_the_list_of_another(sides):
     sides.granted("2")
     assert sides.pushing.push_due() == 0
     assert sides.outcomes()[0].startswith("busy")
+
+
+def test_what_a_patient_shares_with_a_practice_is_offered_with_the_share(sides, clock):
+    """Both tokens travel; a share that was taken back before is not offered any more."""
+    holder, asker = sides.holder, sides.asker
+    sides.pushing.push_due()
+    now_ms, link = clock.now_ms(), holder.grant(holder.study().id, None)
+    first = holder.share(link, asker).share
+    second = holder.share(link, asker, nonce=b"another one.").share
+    holder.revoking.share(second.id, "admin")
+    with holder.catalog.change() as records:
+        for share in (first, second):
+            made = OutgoingOffer(share.id, asker.own.id, share.study, now_ms, 0, now_ms)
+            records.offers.put_outgoing(made)
+    assert sides.pushing.push_due() == 2
+    (offer,) = [one for one in sides.taking.list() if one.id == first.id]
+    _, fetch = sides.taking.accept(offer, "anna")
+    assert asker.ended(fetch.id).capability == first.id
+    assert "not offered: the permission has ended" in sides.outcomes()

@@ -171,6 +171,9 @@ def test_a_share_goes_straight_to_a_connected_practice(visited, patient, found):
     assert hospital.bring(offers[0]).state is FetchState.DONE
     (one,) = patient.overview().shares
     assert one.peer.id == hospital.own.id
+    with practice.catalog.look() as records:
+        (offer,) = records.offers.due(practice.clock.now_ms())
+    assert (offer.id, offer.peer) == (one.parts[0].id, hospital.own.id)
 
 
 def test_a_doctors_link_has_two_doors(visited, patient, found):
