@@ -66,8 +66,9 @@ class _Wish:
 )
 @click.option(
     "--basis",
-    type=click.Choice(["treatment", "operator"]),
-    help="On whose authority; treatment for a peer, operator (demo nodes only) for a link.",
+    type=click.Choice(["treatment", "emergency", "operator"]),
+    help="On whose authority; treatment for a peer, operator (demo nodes only) for a link. In an"
+    " emergency others are told, and it ends within 72 hours.",
 )
 @click.option("--staff", required=True, help="The member of staff who answers for it.")
 @click.option("--purpose", required=True, help="Why; goes into the log.")

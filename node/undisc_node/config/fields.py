@@ -205,7 +205,10 @@ FIELDS: Final[Mapping[str, Field]] = {
         " that tells what somebody is treated for is better left out here",
     ),
     "messages.phone": Field(
-        "messages_phone", "", values.TEXT, "the telephone number that they name for questions"
+        "messages_phone",
+        "",
+        values.TEXT,
+        "the telephone number that they name for questions; empty: `contact`",
     ),
     "messages.paper": Field(
         "messages_paper", "a4", values.one_of("a4", "letter"), "paper of print-outs"

@@ -1,7 +1,8 @@
 """Grants: what this practice gives out of its own hand (SPEC.md §4.1).
 
-Grants made here rest on `treatment` (named staff, a reason, straight to a trusted node) or, on a
-node made for demonstrations, on `operator`. The basis is signed into the grant and kept in its row:
+Grants made here rest on `treatment` or `emergency` (named staff, a reason, straight to a trusted
+node; an emergency ends within 72 hours, and others are told) or, on a node made for demonstrations,
+on `operator`. The basis is signed into the grant and kept in its row:
 neither can pass as a patient's consent later.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
@@ -18,7 +20,7 @@ from undisc_node.services.grant_making import signed_grant
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Basis, Grant, Peer, PeerState, Study, StudyState
 from undisc_node.services.offering import Offering
-from undisc_node.services.ports import Catalog, Clock, Entropy
+from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_protocol import limits
 from undisc_protocol.capability.delegation import (
     COMMAND_ALL,
@@ -30,6 +32,7 @@ from undisc_protocol.keys import KEY_SIZE, link_key
 
 MAX_STAFF = 128  # characters of a staff member's name
 MAX_REASON = 500  # characters of a reason
+LONGEST_EMERGENCY = 72 * 3_600  # seconds; by then somebody can ask the patient (DESIGN §5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,13 @@ class Granted:
     link_secret: bytes | None
 
 
+class TellsOfEmergency(Protocol):
+    """Tells a second person, and the patient."""
+
+    def given(self, records: Records, grant: Grant, study: Study, peer: Peer, actor: str) -> None:
+        """Tell of images given out in an emergency, within the change that does it."""
+
+
 class Granting:
     """Makes and lists grants.
 
@@ -57,6 +67,8 @@ class Granting:
         entropy: Nonces and link secrets.
         own: Who we are.
         offering: Makes the offer for the recipient.
+        emergency: Tells of images given out in an emergency, within the change; None where nobody
+            could be told, so that there are none.
     """
 
     def __init__(
@@ -68,6 +80,7 @@ class Granting:
         entropy: Entropy,
         own: OwnIdentity,
         offering: Offering,
+        emergency: TellsOfEmergency | None = None,
     ) -> None:
         self._catalog = catalog
         self._journal = journal
@@ -75,6 +88,7 @@ class Granting:
         self._entropy = entropy
         self._own = own
         self._offering = offering
+        self._emergency = emergency
 
     def create(
         self,
@@ -93,7 +107,7 @@ class Granting:
         Args:
             study: The study's id.
             peer: The trusted node that gets it; None for a new link.
-            basis: `treatment` or, on a demonstration node, `operator`.
+            basis: `treatment`, `emergency` or, on a demonstration node, `operator`.
             staff: Who asked for it, by name.
             purpose: Why.
             expires: End, seconds since 1970.
@@ -118,6 +132,12 @@ class Granting:
             raise Invalid(
                 "a grant ends in the future, at most 400 days from now",
                 hint="use --days N or --until DATE",
+            )
+        if basis is Basis.EMERGENCY and expires > now_ms // 1000 + LONGEST_EMERGENCY:
+            raise Invalid(
+                "what is given out in an emergency ends within 72 hours",
+                code="emergency_too_long",
+                hint="use --days 3 or less; later the patient can be asked",
             )
         if peer is not None and command not in (COMMAND_READ, COMMAND_VIEW):
             raise Invalid(f"a grant to a node is for {COMMAND_READ} or {COMMAND_VIEW}")
@@ -151,6 +171,8 @@ class Granting:
                         hint="add it again with the scope 'fetch': undisc peers add",
                     )
             records.grants.add(grant)
+            if basis is Basis.EMERGENCY and peer is not None and self._emergency is not None:
+                self._emergency.given(records, grant, row, peer, actor)
             self._journal.note(
                 records,
                 "grant.created",
@@ -176,7 +198,13 @@ class Granting:
                     hint="use --basis treatment with --staff and --purpose",
                 )
             return
-        if basis is not Basis.TREATMENT:
+        if basis is Basis.EMERGENCY and self._emergency is None:
+            raise Refused(
+                "this node has nobody to tell of an emergency",
+                code="nobody_to_tell",
+                hint="start the node itself; tools cannot give anything out in an emergency",
+            )
+        if basis not in (Basis.TREATMENT, Basis.EMERGENCY):
             raise Refused(
                 f"a grant on the basis '{basis}' is made from a recorded consent, not here",
                 code="basis_not_here",
@@ -184,7 +212,7 @@ class Granting:
             )
         if peer is None:
             raise Refused(
-                "a grant for treatment goes straight to a trusted node",
+                "a grant for treatment or in an emergency goes straight to a trusted node",
                 code="needs_peer",
                 hint="name the node: --to PEER",
             )

