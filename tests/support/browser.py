@@ -11,7 +11,7 @@ from support.practice import Practice
 from support.samples import name as random_name
 from undisc_node.services.browsing_rows import BrowserSession
 from undisc_node.services.patient_rows import PatientShare
-from undisc_node.services.patient_sharing import Wanted
+from undisc_node.services.patient_views import Wanted
 from undisc_protocol.browser import Act, sign_browser
 from undisc_protocol.capability.delegation import COMMAND_READ, sign_share
 from undisc_protocol.keys import SignKey, link_key

@@ -7,7 +7,6 @@ the letter and the PIN can end everything.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from undisc_node.services import auditing, reachable
@@ -17,15 +16,16 @@ from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from undisc_node.services.link_looks import hidden
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, LinkRow
-from undisc_node.services.model import Grant, Peer, PeerState, Share, Study, StudyState
+from undisc_node.services.model import Grant, Peer, PeerState, Share, StudyState
 from undisc_node.services.offer_rows import OutgoingOffer
 from undisc_node.services.offering import Offering
 from undisc_node.services.passcodes import Passcodes
-from undisc_node.services.patient_rows import PatientKey, PatientShare
+from undisc_node.services.patient_rows import PatientShare
+from undisc_node.services.patient_views import Named, Overview, Shown, ShownStudy, Wanted
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_node.services.revoking import revoke_share_within, revoke_within
 from undisc_node.services.sharing import Sharing
-from undisc_node.services.study_parts import Part, StudyParts
+from undisc_node.services.study_parts import StudyParts
 from undisc_protocol.capability.delegation import COMMAND_READ, read_delegation
 from undisc_protocol.did import Did, decode_did
 from undisc_protocol.errors import NotGranted
@@ -39,101 +39,6 @@ SendLink = Callable[[str, str, int, str], None]
 """Sends a link: to which address or number, the link, its last day in seconds, the language."""
 MAX_LABEL: Final = 64  # characters of what a patient calls a recipient
 _ACTOR: Final = "patient"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """How a share is protected.
-
-    Attributes:
-        label: What the patient calls the recipient.
-        passcode: As typed, or empty for none.
-        uses: How often its link may be opened, or None for any number.
-        contact: Where one-time codes go; empty for none.
-    """
-
-    label: str
-    passcode: str = field(default="", repr=False)
-    uses: int | None = None
-    contact: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What was given to one recipient, as the patient sees it.
-
-    Attributes:
-        shared: The row.
-        link: Its link, or None when it went straight to a practice.
-        peer: That practice, or None.
-        parts: The shares.
-        state: `active`, `revoked`, `expired`, `used_up` or `locked`.
-    """
-
-    shared: PatientShare
-    link: LinkRow | None
-    peer: Peer | None
-    parts: Sequence[Share]
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A practice that got something directly, because the consent names it.
-
-    Attributes:
-        name: The practice.
-        node: Its node id.
-        grants: What it got.
-    """
-
-    name: str
-    node: bytes
-    grants: Sequence[Grant]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownStudy:
-    """A study as the patient sees it.
-
-    Attributes:
-        study: The row.
-        grant: The grant to the key that signs now, or None where there is none.
-        parts: Its series, among which may be chosen.
-    """
-
-    study: Study
-    grant: Grant | None
-    parts: Sequence[Part]
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything that the patient's page shows.
-
-    Attributes:
-        key: The key that opened the session.
-        studies: The visit's studies that are here and released.
-        signer: The key that may share now, or None.
-        shares: What was shared, newest first.
-        named: Practices that the consent names.
-        practices: Practices with which may be shared directly.
-        codes: Whether this node can send one-time codes.
-        until: End of the consent, seconds.
-        language: In which the patient was asked.
-        patient: The patient's name, as the consent says it.
-    """
-
-    key: PatientKey
-    studies: Sequence[ShownStudy]
-    signer: Did | None
-    shares: Sequence[Shown]
-    named: Sequence[Named]
-    practices: Sequence[Peer]
-    codes: bool
-    until: int
-    language: str
-    patient: str
 
 
 class PatientSharing:

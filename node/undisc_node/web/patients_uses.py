@@ -9,7 +9,7 @@ from undisc_node.services.browsing_rows import AccessRow, BrowserSession, Sessio
 from undisc_node.services.link_looks import Looked
 from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import PatientShare
-from undisc_node.services.patient_sharing import Overview, Shown, Wanted
+from undisc_node.services.patient_views import Overview, Shown, Wanted
 from undisc_protocol.did import Did
 
 

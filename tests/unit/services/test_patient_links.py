@@ -12,7 +12,7 @@ from support.practice import DAY
 from undisc_node.services.browsing_rows import Kind
 from undisc_node.services.desk_rows import Channel, ChannelKind
 from undisc_node.services.errors import Conflict, NotFound, Refused, ServiceError
-from undisc_node.services.patient_sharing import Wanted
+from undisc_node.services.patient_views import Wanted
 from undisc_protocol.errors import (
     AttemptsUsedUp,
     Locked,

@@ -12,7 +12,7 @@ from support.practice import befriend
 from undisc_node.services.browsing_rows import Access, Kind
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, ServiceError
 from undisc_node.services.model import FetchState, StudyState
-from undisc_node.services.patient_sharing import Wanted
+from undisc_node.services.patient_views import Wanted
 from undisc_protocol.capability.delegation import COMMAND_VIEW, read_delegation
 from undisc_protocol.errors import (
     Expired,

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from undisc_node.services.browsing_rows import BrowserSession, Kind
 from undisc_node.services.errors import Invalid
-from undisc_node.services.patient_sharing import Wanted
+from undisc_node.services.patient_views import Wanted
 from undisc_node.web import keys
 from undisc_node.web.fields import Fields, read_fields, read_hex
 from undisc_node.web.limits import caller_of

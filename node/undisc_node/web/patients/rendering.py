@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from undisc_node.services.browsing_rows import AccessRow, SessionRow
 from undisc_node.services.link_looks import Looked
 from undisc_node.services.patient_rows import PatientShare
-from undisc_node.services.patient_sharing import Named, Overview, Shown, ShownStudy
+from undisc_node.services.patient_views import Named, Overview, Shown, ShownStudy
 from undisc_node.web.rendering import Json, base64_text, moment, moment_ms, moment_or_none
 from undisc_protocol.capability.delegation import COMMAND_READ, read_delegation
 from undisc_protocol.did import Did

@@ -1,0 +1,107 @@
+"""What a patient wants and sees, as values: see `services.patient_sharing`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from undisc_node.services.link_rows import LinkRow
+from undisc_node.services.model import Grant, Peer, Share, Study
+from undisc_node.services.patient_rows import PatientKey, PatientShare
+from undisc_node.services.study_parts import Part
+from undisc_protocol.did import Did
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a share is protected.
+
+    Attributes:
+        label: What the patient calls the recipient.
+        passcode: As typed, or empty for none.
+        uses: How often its link may be opened, or None for any number.
+        contact: Where one-time codes go; empty for none.
+    """
+
+    label: str
+    passcode: str = field(default="", repr=False)
+    uses: int | None = None
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was given to one recipient, as the patient sees it.
+
+    Attributes:
+        shared: The row.
+        link: Its link, or None when it went straight to a practice.
+        peer: That practice, or None.
+        parts: The shares.
+        state: `active`, `revoked`, `expired`, `used_up` or `locked`.
+    """
+
+    shared: PatientShare
+    link: LinkRow | None
+    peer: Peer | None
+    parts: Sequence[Share]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A practice that got something directly, because the consent names it.
+
+    Attributes:
+        name: The practice.
+        node: Its node id.
+        grants: What it got.
+    """
+
+    name: str
+    node: bytes
+    grants: Sequence[Grant]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStudy:
+    """A study as the patient sees it.
+
+    Attributes:
+        study: The row.
+        grant: The grant to the key that signs now, or None where there is none.
+        parts: Its series, among which may be chosen.
+    """
+
+    study: Study
+    grant: Grant | None
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that the patient's page shows.
+
+    Attributes:
+        key: The key that opened the session.
+        studies: The visit's studies that are here and released.
+        signer: The key that may share now, or None.
+        shares: What was shared, newest first.
+        named: Practices that the consent names.
+        practices: Practices with which may be shared directly.
+        codes: Whether this node can send one-time codes.
+        until: End of the consent, seconds.
+        language: In which the patient was asked.
+        patient: The patient's name, as the consent says it.
+    """
+
+    key: PatientKey
+    studies: Sequence[ShownStudy]
+    signer: Did | None
+    shares: Sequence[Shown]
+    named: Sequence[Named]
+    practices: Sequence[Peer]
+    codes: bool
+    until: int
+    language: str
+    patient: str
