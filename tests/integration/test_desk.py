@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import closing
 
 import pytest
 
+from support import hl7_messages as hl7
 from support.authenticator import Authenticator
 from support.chromium import PHONE, chromium, look, visitor
 from support.dicom_files import IMPLICIT, SC, data_set
 from support.raw_sender import RawSender
+from support.ris import Ris, with_hl7
 from support.two_nodes import RunningNode, befriend, settings, short_directory
 
 pytestmark = pytest.mark.integration
@@ -32,6 +35,7 @@ def practice():
             settings(node, ingest__settle_seconds=1)
             with (node.home / "undisc.toml").open("a") as file:
                 file.write('\n[release]\nwhen = "click"\n')
+            node.hl7_port = with_hl7(node)
             for one in (node, hospital):
                 one.start()
             befriend(node, hospital)
@@ -240,3 +244,23 @@ def test_on_the_patients_own_phone_a_code_opens_the_question_once(practice, app)
             page.get_by_text("Este código no abre nada").wait_for()
     said = practice.admin.get("consents").raw["consents"][0]
     assert (said["decision"], said["method"]) == ("no", "pressed")
+
+
+def test_somebody_of_the_days_list_is_asked_with_one_click(practice, app):
+    """A name that is a tag in HTML is shown as a name."""
+    order = hl7.order("O-1", accession="A-900").replace(b"Doe^Jane", b"Doe^<b>Jane")
+    with closing(Ris(practice.hl7_port)) as ris:
+        ris.send(order.replace(b"20261124101500", time.strftime("%Y%m%d101500").encode()))
+    with chromium() as browser, visitor(browser, desk(practice)) as page:
+        sign_in(page, app)
+        row = page.get_by_role("row", name="A-900")
+        assert "<b>Jane Doe" in row.inner_text()
+        assert "10:15" in row.inner_text()
+        look(page, "desk-list")
+        row.get_by_role("link", name="Ask").click()
+        assert "CT head (A-900)" in page.locator("main").inner_text()
+        page.get_by_role("button", name="Prepare the question").click()
+        page.get_by_role("link", name="Today").click()
+        page.get_by_role("link", name="Being asked").click()
+        page.get_by_role("button", name="Do not ask").click()
+        page.get_by_role("row", name="A-900").get_by_role("link", name="Ask").wait_for()
