@@ -12,6 +12,7 @@ from support import hl7_messages as hl7
 from support.authenticator import Authenticator
 from support.chromium import PHONE, chromium, look, visitor
 from support.dicom_files import IMPLICIT, SC, data_set
+from support.mail_server import mail_server
 from support.raw_sender import RawSender
 from support.ris import Ris, with_hl7
 from support.two_nodes import RunningNode, befriend, settings, short_directory
@@ -24,7 +25,7 @@ SECONDS = 40.0
 @pytest.fixture(scope="module")
 def practice():
     """A practice whose desk is open, and a hospital that it trusts."""
-    with short_directory() as directory:
+    with mail_server() as mailbox, short_directory() as directory:
         node, hospital = (
             RunningNode(directory / "a", "Praxis Süd"),
             RunningNode(directory / "b", "Hospital Norte"),
@@ -34,7 +35,11 @@ def practice():
                 one.init()
             settings(node, ingest__settle_seconds=1)
             with (node.home / "undisc.toml").open("a") as file:
-                file.write('\n[release]\nwhen = "click"\n')
+                file.write(
+                    f'\n[release]\nwhen = "click"\n\n[email]\nhost = "127.0.0.1"\n'
+                    f'port = {mailbox.port}\nsecurity = "none"\nfrom = "praxis@example.org"\n'
+                )
+            node.mailbox = mailbox
             node.hl7_port = with_hl7(node)
             for one in (node, hospital):
                 one.start()
@@ -176,20 +181,27 @@ def test_a_consent_in_spanish_on_the_tablet_and_what_comes_of_it(practice, app):
         with visitor(browser, desk(practice)) as page:
             sign_in(page, app)
             look_after(page)
+        (letter,) = practice.mailbox.taken
+        assert letter["To"] == "juana@example.org"
+        assert f"{practice.url}/l#" in letter.get_body(("plain",)).get_content()
 
     said = practice.admin.get("consents").raw["consents"][0]
     assert (said["text"]["language"], said["method"], said["witness"]) == ("es", "drawn", "anna")
     assert re.fullmatch(r"drawn signature, SHA-256 [0-9a-f]{64}", said["evidence"])
 
 
-def await_button(page, name):
-    """Load a page again until the node has done what makes a button appear."""
+def until_shown(page, found):
+    """Load a page again until the node has done what makes something appear."""
     deadline = time.monotonic() + SECONDS
-    while not (found := page.get_by_role("button", name=name)).count():
-        assert time.monotonic() < deadline, f"there is no button '{name}'"
+    while not found.count():
+        assert time.monotonic() < deadline, "it does not come"
         time.sleep(0.5)
         page.reload()
     return found
+
+
+def await_button(page, name):
+    return until_shown(page, page.get_by_role("button", name=name))
 
 
 def look_after(page):
@@ -204,7 +216,9 @@ def look_after(page):
     page.get_by_role("button", name="Release everything now").click()
     page.reload()
     page.get_by_text("may fetch it").wait_for()
-    await_button(page, "Show or print the link").click()
+    until_shown(page, page.get_by_text("sent", exact=True))
+    look(page, "desk-visit-sent")
+    await_button(page, "Show the link").click()
     look(page, "desk-handout")
     page.get_by_role("link", name="Back to the visit").click()
     page.get_by_role("button", name="Draw a new PIN").click()

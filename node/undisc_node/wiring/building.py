@@ -285,6 +285,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         consents=consents.uses,
         department=department.uses,
         links=patients.links,
+        messages=messages,
+        carries=outlets.sender.carries,
         passcodes=links.passcodes,
         journal=journal,
         clock=clock,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from undisc_node.config import Settings
 from undisc_node.services.asking import Asking
 from undisc_node.services.auditing import Journal
+from undisc_node.services.desk_rows import ChannelKind
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.ports import Catalog, Clock, Entropy
@@ -18,6 +19,7 @@ from undisc_node.services.wishing import Wishing
 from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.desk.uses import DeskUses
 from undisc_node.wiring.duties import Duty
+from undisc_node.wiring.messages import MessageParts
 
 _FORGET_SECONDS: Final = 3_600.0  # sessions and questions that are over take no room for long
 _MINUTE_MS: Final = 60_000
@@ -47,6 +49,8 @@ def build_desk(
     consents: Mapping[str, Any],
     department: Mapping[str, Any],
     links: PatientLinks,
+    messages: MessageParts,
+    carries: Callable[[ChannelKind], bool],
     passcodes: Passcodes,
     journal: Journal,
     clock: Clock,
@@ -82,12 +86,19 @@ def build_desk(
             releasing=consents["releasing"],
             wishes=Wishing(catalog=catalog),
             links=links,
+            messages=messages.messaging,
+            reaching=messages.reaching,
             queueing=department["queueing"],
             staff=staff,
             now_ms=clock.now_ms,
             random=entropy.random,
             public_url=urls[0].rstrip("/") if urls else "",
         ),
-        asked=AskedUses(asking=asking, consenting=consents["consenting"], random=entropy.random),
+        asked=AskedUses(
+            asking=asking,
+            consenting=consents["consenting"],
+            carries=carries,
+            random=entropy.random,
+        ),
         duties=(Duty("forgetting sessions of the desk", _FORGET_SECONDS, signing_in.forget),),
     )

@@ -121,6 +121,7 @@ async def _question(
         "ends_ms": ends * 1000,
         "values": {name: given[0] for name, given in values.items() if given},
         "channels": values.get("channel", []),
+        "ways": [kind.value for kind in ChannelKind if _is_offered(request, kind)],
         "problems": problems,
         "token": token_of(cookie_of(request, COOKIE)),
     }
@@ -157,6 +158,11 @@ async def decide(request: web.Request) -> web.StreamResponse:
             return response
     values = {name: given for name, given in form.values().items() if name not in _SECRET}
     return await _question(request, asked, values, problems, 422)
+
+
+def _is_offered(request: web.Request, kind: ChannelKind) -> bool:
+    """Tell whether a link can go that way: paper always can."""
+    return kind is ChannelKind.PRINT or request.app[keys.ASKED].carries(kind)
 
 
 _SECRET: Final = frozenset({"pin", "pin_again", "drawn"})

@@ -9,6 +9,7 @@ from typing import Protocol
 from undisc_node.services.ask_facts import Answer, AskFacts
 from undisc_node.services.asking import Asked
 from undisc_node.services.consent_rows import Consent, ConsentText, Visit
+from undisc_node.services.desk_rows import ChannelKind
 from undisc_node.services.model import Peer
 
 
@@ -43,8 +44,16 @@ class ShowsTexts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedUses:
-    """What a handed-over device calls, in a thread."""
+    """What a handed-over device calls, in a thread.
+
+    Attributes:
+        asking: Shows the question, takes the answer.
+        consenting: Knows the words.
+        carries: Whether this node can send something in a way; others are not offered.
+        random: Random bytes for cookies that are nobody's.
+    """
 
     asking: TakesAnswers
     consenting: ShowsTexts
+    carries: Callable[[ChannelKind], bool]
     random: Callable[[int], bytes]

@@ -50,6 +50,8 @@ ROUTES: Final = (
     _takes("/desk/visits/{visit}/release", staff_page(visits.release)),
     _takes("/desk/visits/{visit}/withdraw", staff_page(visits.withdraw)),
     _takes("/desk/visits/{visit}/link", staff_page(visits.hand_out)),
+    _takes("/desk/visits/{visit}/sheet", staff_page(visits.sheet)),
+    _takes("/desk/visits/{visit}/messages/{message}", staff_page(visits.send_again)),
     _takes("/desk/visits/{visit}/new-pin", staff_page(visits.new_pin)),
     _takes("/desk/visits/{visit}/pin", staff_page(visits.reopen_pin)),
     _reads("/desk/queue", staff_page(queue.rows)),

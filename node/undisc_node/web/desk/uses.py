@@ -18,6 +18,7 @@ from undisc_node.services.queueing import Decision
 from undisc_node.services.signing_in import Enrolment, SignedIn
 from undisc_node.services.staff_rows import Role, StaffMember
 from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
+from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients
 
 
 class SignsInAtDesk(Protocol):
@@ -161,6 +162,8 @@ class DeskUses:
     releasing: Releases
     wishes: KeepsWishes
     links: KeepsPatientLinks
+    messages: KeepsMessages
+    reaching: ReachesPatients
     queueing: KeepsQueue
     staff: KeepsStaff
     now_ms: Callable[[], int]

@@ -10,7 +10,8 @@ from aiohttp import hdrs, web
 
 from undisc_node.services.consent_rows import Decision
 from undisc_node.services.desk_rows import Channel
-from undisc_node.services.errors import ServiceError
+from undisc_node.services.errors import NotFound, ServiceError
+from undisc_node.services.message_rows import MessageRow
 from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.visiting import VisitDetail
@@ -46,6 +47,7 @@ class Shown:
         channels: Ways in which the patient wants the link.
         access: How they get in.
         shares: What they shared.
+        messages: What was sent to them, newest first.
         is_drawn: Whether the consent has a drawn signature.
         now_ms: The time.
     """
@@ -54,6 +56,7 @@ class Shown:
     channels: Sequence[Channel]
     access: PatientAccess
     shares: Sequence[PatientShare]
+    messages: Sequence[MessageRow]
     is_drawn: bool
     now_ms: int
 
@@ -74,6 +77,7 @@ async def _show(request: web.Request, problem: str = "", status: int = 200) -> w
             desk.wishes.channels(visit),
             desk.links.access(visit),
             desk.wishes.shares(visit),
+            desk.messages.list(visit),
             desk.wishes.is_drawn(detail.consent.id),
             desk.now_ms(),
         )
@@ -141,6 +145,39 @@ async def hand_out(request: web.Request) -> web.StreamResponse:
         picture=qr_picture(made.link),
         place=made.link.partition("#")[0],
     )
+
+
+async def sheet(request: web.Request) -> web.StreamResponse:
+    """POST /desk/visits/{visit}/sheet: the sheet of paper that opens the visit, as PDF."""
+    await form_of(request)
+    name, by = request.match_info["visit"], who(request).name
+    try:
+        drawn = await run(
+            request, lambda desk: desk.reaching.printed(desk.visiting.find(name).id, "", by)
+        )
+    except ServiceError as problem:
+        return await _show(request, problem_text(request, problem), problem.status)
+    return web.Response(
+        body=drawn, content_type="application/pdf", headers={hdrs.CACHE_CONTROL: "no-store"}
+    )
+
+
+async def send_again(request: web.Request) -> web.StreamResponse:
+    """POST /desk/visits/{visit}/messages/{message}: sends a message once more, now."""
+    await form_of(request)
+    named, by = request.match_info, who(request).name
+
+    def work(desk: DeskUses) -> None:
+        visit, message = desk.visiting.find(named["visit"]), desk.messages.find(named["message"])
+        if message.visit != visit.id:
+            raise NotFound("no such message")
+        desk.messages.retry(message.id, again=True, actor=by)
+
+    try:
+        await run(request, work)
+    except ServiceError as problem:
+        return await _show(request, problem_text(request, problem), problem.status)
+    return see(f"/desk/visits/{named['visit']}")
 
 
 async def new_pin(request: web.Request) -> web.StreamResponse:

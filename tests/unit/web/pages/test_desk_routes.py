@@ -60,7 +60,9 @@ def desk(tmp_path_factory):
             "public_url": "",
         }
     )
-    asked = AskedUses(asking=FakeAsking(), consenting=Untouched(), random=bytes)
+    asked = AskedUses(
+        asking=FakeAsking(), consenting=Untouched(), carries=Untouched(), random=bytes
+    )
     inside = replace(fakes.inside_uses(), desk=uses, asked=asked)
     with running_node(tmp_path_factory.mktemp("d"), inside=inside) as one:
         yield one
