@@ -13,12 +13,12 @@ import time
 
 import pytest
 from playwright.sync_api import expect
-from support.mail_server import mail_server
 
 from support import viewer_study
 from support.authenticator import Authenticator
 from support.chromium import DESKTOP, PHONE, SHOTS, chromium, look, visitor
 from support.dcmtk import dcmtk
+from support.mail_server import mail_server
 from support.two_nodes import RunningNode, befriend, short_directory
 from undisc_admin.errors import CommandError
 from undisc_node.web.viewer.ohif import FullViewer
@@ -218,6 +218,10 @@ def test_from_the_question_at_check_in_to_the_end_of_a_share(town, tmp_path):
         assert mail["To"] == "jane@example.org"
         assert not re.search("doe|jane d|acute", mail.as_string(), re.IGNORECASE)
 
+        # The practice that she named has its copy without anybody clicking.
+        (there,) = until(lambda: [one for one in referring.studies() if one["instances"]])
+        assert there["instances"] == SLICES + 1
+
         with (
             visitor(browser, radiology.url, language="es", size=PHONE, **allowed) as patient,
             visitor(browser, radiology.url, size=DESKTOP, **allowed) as doctor,
@@ -244,7 +248,7 @@ def test_from_the_question_at_check_in_to_the_end_of_a_share(town, tmp_path):
             patient.get_by_role("heading", name="Sus imágenes", exact=True).wait_for()
             patient.get_by_text("Quién miró, y cuándo").click()
             log = patient.locator("[data-is=accesses]").inner_text()
-            for who in ("Dr. Blanco", hospital.name):
+            for who in ("Dr. Blanco", hospital.name, referring.name):
                 assert who in log
             look(patient, "story-7-log", sizes=(PHONE, DESKTOP))
 
