@@ -17,9 +17,10 @@ from undisc_admin.session import Session, pass_session
 def staff() -> None:
     """Look after the accounts with which your own people sign in.
 
-    They use them on the internal listener: viewers and workstations for DICOMweb, with name and
-    password. Passwords are typed when asked for, or read as the first line of standard input; they
-    are never given on the command line, where other users of the machine could see them.
+    They use them on the internal listener: people at the desk, with a one-time code besides, and
+    viewers and workstations for DICOMweb, with name and password. Passwords are typed when asked
+    for, or read as the first line of standard input; they are never given on the command line,
+    where other users of the machine could see them.
     """
 
 
@@ -105,7 +106,10 @@ def disable(
 @click.argument("name")
 @pass_session
 def reset(session: Session, name: str) -> None:
-    """Give somebody a new password; asks for it. A disabled account can be used again."""
+    """Give somebody a new password; asks for it. A disabled account can be used again.
+
+    At the desk their sessions end, and they set up their authenticator anew.
+    """
     answer = session.client.post(f"staff/{segment(name)}/reset", {"password": _password(name)})
     if session.json_wanted:
         say_json(answer.raw)
