@@ -74,7 +74,8 @@ minutes old in a large catalog; everything else is as of now.
 |---|---|---|---|
 {table}
 
-`way` is how images came: `dicom`, `import` or `fetch`. `code` is a code of [errors.md](errors.md).
+`way` is how images came: `dicom`, `watch`, `import`, `fetch`, or `quarantine` from unknown senders.
+`code` is a code of [errors.md](errors.md).
 `check` is `database`, `disk`, `keys` or `clock`. No label names a patient, a study, a sender or
 another node.
 
