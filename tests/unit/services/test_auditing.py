@@ -12,6 +12,7 @@ from support.memory_reader import JANE, JOHN, instance
 from undisc_node.services import auditing
 from undisc_node.services.auditing import KINDS
 from undisc_node.services.errors import Damaged
+from undisc_node.services.message_rows import MessageState
 from undisc_node.services.model import PeerState
 from undisc_protocol.log import leaf_hash
 from undisc_protocol.tree import Frontier
@@ -173,7 +174,7 @@ def noted_kinds():
             if not isinstance(call, ast.Call):
                 continue
             name = getattr(call.func, "attr", "") or getattr(call.func, "id", "")
-            if name in ("note", "_note", "_log_event"):
+            if name in ("note", "_log_event") or name.startswith("_note"):
                 yield from (one for one in ast.walk(call) if _is_kind(one))
 
 
@@ -190,6 +191,8 @@ def kinds_given_a_name():
 
 
 def _values_of(value):
+    if isinstance(value, ast.Dict):
+        return value.values
     return (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
 
 
@@ -205,6 +208,7 @@ FILLED_IN = {
     "peer.": {state.value for state in PeerState} - {"pending"},
     "instance.": {"superseded", "waiting"},
     ".revoked": {"grant", "share"},
+    "message.": {state.value for state in MessageState} - {"sending", "handing"},
 }
 
 
