@@ -41,7 +41,7 @@ class SheetPrinter:
 
     def draw(self, tag: str, facts: Facts) -> bytes:
         """Return the sheet as PDF, with the link as QR code."""
-        from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415 - 150 ms that few need
+        from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415 - the node itself has no Pillow
 
         spoken, buffer = language(tag), io.BytesIO()
         # `invariant`: no time and no random id, so that the same link gives the same bytes.

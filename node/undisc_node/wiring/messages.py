@@ -9,7 +9,7 @@ from typing import Any, Final
 from undisc_node.config import Settings
 from undisc_node.config.outgoing import gateway, mail_server
 from undisc_node.notify.email import Mailer
-from undisc_node.notify.printout import SheetPrinter
+from undisc_node.notify.printing import ApartPrinter
 from undisc_node.notify.sending import Channels
 from undisc_node.notify.text_gateway import TextGateway
 from undisc_node.notify.wording import PackagedWording
@@ -154,7 +154,7 @@ def build_messages(
         clock=clock,
         sender=outlets.sender,
         links=links,
-        printer=SheetPrinter(settings.messages_paper),
+        printer=ApartPrinter(settings.messages_paper),
         appearance=outlets.appearance,
     )
     return MessageParts(

@@ -9,7 +9,9 @@ import subprocess
 
 import pytest
 
+from undisc_node.notify.printing import ApartPrinter
 from undisc_node.notify.printout import PAPERS, SheetPrinter
+from undisc_node.services.errors import Unavailable
 from unit.notify.test_wording import FACTS
 
 needs_tools = pytest.mark.skipif(
@@ -34,6 +36,14 @@ def test_a_sheet_is_one_page_of_its_paper_and_the_same_each_time(tmp_path, paper
     assert f"/MediaBox [ 0 0 {width:g}".encode()[:22] in pdf
     assert height > width
     assert FACTS.link.encode() not in pdf  # only as squares
+
+
+def test_the_node_has_it_drawn_by_a_child_that_draws_the_same():
+    """The node's own process cannot load what draws pictures."""
+    assert ApartPrinter("a4").draw("es", FACTS) == SheetPrinter("a4").draw("es", FACTS)
+    with pytest.raises(Unavailable, match="could not be drawn") as problem:
+        ApartPrinter("a0").draw("es", FACTS)
+    assert FACTS.link not in str(problem.value)
 
 
 @needs_tools
