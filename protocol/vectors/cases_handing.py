@@ -91,7 +91,7 @@ def _handed() -> Iterator[Vector]:
     yield case("A1", "second-key", None, "a node that came back under its next key",
                to_holder(with_fields(_SIGNED, later, records=succeeded.records)))  # fmt: skip
     yield case("R01", "large", Oversize, "more than 32768 bytes", b"", fill=limits.MAX_HANDING + 1)
-    yield wrong("R01", "large-offer", "an offer of 16385 bytes", Oversize,
+    yield wrong("R04", "large-offer", "an offer of 16385 bytes", BadFields,
                 offer=bytes(limits.MAX_OFFER + 1))  # fmt: skip
     yield case("R02", "not-sealed", CannotOpen, "the message without its box", _SIGNED)
     yield case("R02", "changed", CannotOpen, "one bit is changed", flipped(_BODY, 100))
