@@ -183,27 +183,32 @@ class NodeProcess:
             self._process.wait()
             self._process = None
 
-    def undisc(self, *arguments: str) -> Answer:
-        """Run `undisc … --json` against this node, whatever its exit code."""
+    def undisc(self, *arguments: str, said: str = "") -> Answer:
+        """Run `undisc … --json` against this node, whatever its exit code.
+
+        Args:
+            arguments: Of the command line.
+            said: What it reads from its standard input.
+        """
         done = subprocess.run(
             [_program("undisc"), "--home", str(self.home), *arguments, "--json"],
             check=False,
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
+            input=said,
             timeout=_COMMAND_SECONDS,
         )
         text = done.stdout.strip()
         body = json.loads(text.splitlines()[-1] if text.count("\n{") else text) if text else {}
         return Answer(done.returncode, body, done.stderr.strip())
 
-    def ask(self, *arguments: str) -> Mapping[str, Any]:
-        """Run `undisc … --json` against this node and return its JSON.
+    def ask(self, *arguments: str, said: str = "") -> Mapping[str, Any]:
+        """Run `undisc … --json` against this node and return its JSON; see `undisc`.
 
         Raises:
             Unavailable: The command failed.
         """
-        answer = self.undisc(*arguments)
+        answer = self.undisc(*arguments, said=said)
         if answer.exit_code != 0:
             raise Unavailable(f"undisc {' '.join(arguments[:2])} failed: {answer.complaint}")
         return answer.body

@@ -16,6 +16,7 @@ from typing import Any
 
 from undisc_node.demo.images import volume_wheel
 from undisc_node.demo.nodes import NodeProcess
+from undisc_node.demo.patient import Patient, Told
 from undisc_node.dicom.demo_study import make_demo_study
 from undisc_node.dicom.part10 import split_part10
 from undisc_node.dicom.scu import send_files
@@ -46,6 +47,7 @@ class Story:
         self._step = 0
         self.a = NodeProcess(directory / "a", "Practice A")
         self.b = NodeProcess(directory / "b", "Practice B")
+        self.told: Told | None = None
 
     def step(self, text: str) -> None:
         """Tell the next step."""
@@ -75,6 +77,7 @@ class Story:
         self.grant(other, other_offer)
         tampered = self.refused(other_offer, "tampered") and not self.holds(self.b, other)
         instances = self.instances(self.b, local)
+        self.told = Patient(self._directory, self.a, self.b, self.step).play()
         return {
             "instances": len(instances),
             "bytes": sum(one["bytes"] for one in instances),
@@ -82,6 +85,7 @@ class Story:
             "fetched_mb_s": fetched.get("mb_per_s", 0),
             "revoked_then_refused": revoked,
             "tampered_then_refused": tampered,
+            "offered_after_yes": self.told.offered,
         }
 
     # --- Scenes ---------------------------------------------------------------------------------
@@ -221,6 +225,10 @@ class Story:
         self._say("")
         for node in (self.a, self.b):
             self._say(f"{node.name}: {node.url}   undisc --home {node.home} status")
+        if self.told is not None:
+            desk = f"http://127.0.0.1:{self.a.internal_port}/desk/"
+            self._say(f"the patient's link:        {self.told.link}   PIN {self.told.pin}")
+            self._say(f"the desk of {self.a.name}:    {desk}   desk, {self.told.password}")
         self._say(f"send it a file of yours:   storescu -v 127.0.0.1 {self.a.dicom_port} FILE.dcm")
         self._say(f"stop both:                 kill {self.a.pid} {self.b.pid}")
         self._say(f"everything is in {self._directory}")
@@ -229,7 +237,7 @@ class Story:
 
 def succeeded(result: Mapping[str, Any]) -> bool:
     """Tell whether every claim of the last line holds."""
-    claims = ("identical", "revoked_then_refused", "tampered_then_refused")
+    claims = ("identical", "revoked_then_refused", "tampered_then_refused", "offered_after_yes")
     return result["instances"] >= FEWEST_INSTANCES and all(result[claim] for claim in claims)
 
 
