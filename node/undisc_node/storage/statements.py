@@ -6,7 +6,11 @@ Table and column names are constants of this package; values always travel as pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from typing import Final
+
+
+_KEPT: Final = 512  # statements; some name as many values as there are, so there is no end of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,19 @@ class Columns:
         """Take the columns from text, separated by spaces."""
         return cls(table, tuple(names.split()))
 
-    @cache  # noqa: B019 - tables are constants, and so are their few statements
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 - tables are constants, and never go away
     def select(self, rest: str) -> str:
         """Return a query for all columns; `rest` follows the table's name."""
         return " ".join(("SELECT", ", ".join(self.names), "FROM", self.table, rest))
 
-    @cache  # noqa: B019 - tables are constants, and so are their few statements
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 - tables are constants, and never go away
     def insert(self, rest: str = "") -> str:
         """Return a statement that adds a row; it fails when the key is there already."""
         marks = ", ".join("?" * len(self.names))
         columns = ", ".join(self.names)
         return " ".join(("INSERT INTO", self.table, f"({columns}) VALUES ({marks})", rest))
 
-    @cache  # noqa: B019 - tables are constants, and so are their few statements
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 - tables are constants, and never go away
     def put(self) -> str:
         """Return a statement that adds a row, or replaces the one with the same key.
 
