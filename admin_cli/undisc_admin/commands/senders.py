@@ -66,7 +66,7 @@ def _described(function: Any) -> Any:
                 "--port",
                 metavar="PORT",
                 type=click.IntRange(1, 65_535),
-                help="TCP port on which it takes calls itself, for echo.",
+                help="TCP port on which it takes calls itself, for echo and C-MOVE.",
             ),
         )
     ):
