@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-
 _KEPT: Final = 512  # statements; some name as many values as there are, so there is no end of them
 
 
