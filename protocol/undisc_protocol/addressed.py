@@ -2,27 +2,78 @@
 
     body  =  box(recipient's box key, signed by the sender {from, to, records, …, nonce, iat, exp})
 
-Requests for studies, notices and requests to recall differ in what stands between. What they have
-in common is read here, in one order, so that none of them forgets a check.
+Requests for studies, notices, handed offers and requests to recall differ in what stands between.
+What they have in common is made and read here, in one order, so that none of them forgets a check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
-from undisc_protocol.boxes import box_open
+from undisc_protocol.boxes import box_open, box_seal
+from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import Envelope
-from undisc_protocol.dagcbor import DIGEST_SIZE
+from undisc_protocol.dagcbor import DIGEST_SIZE, Value
 from undisc_protocol.errors import BadFields, Oversize, WrongAudience
 from undisc_protocol.fields import Fields
 from undisc_protocol.identity import Identity, NodeId, read_identity
+from undisc_protocol.keys import SignKey
 from undisc_protocol.times import check_begun, check_lifetime, check_not_ended
 
 REQUEST_NONCE: Final = 16  # bytes, random: two requests never have the same hash
+
+
+def seal_addressed(
+    key: SignKey,
+    tag: str,
+    content: Mapping[str, Value],
+    *,
+    read: Callable[[bytes], tuple[Envelope, Fields]],
+    sender: Identity,
+    to: NodeId,
+    box: bytes,
+    nonce: bytes,
+    ephemeral: bytes,
+    issued: int,
+    expires: int,
+) -> tuple[bytes, bytes]:
+    """Sign what one node sends to another, and seal it to the recipient.
+
+    Args:
+        key: The sender's node key.
+        tag: What kind of message it is.
+        content: The fields that are its own.
+        read: Reads the signed bytes as the recipient will.
+        sender: The sender's identity.
+        to: Node id of the recipient.
+        box: The recipient's X25519 key.
+        nonce: `REQUEST_NONCE` fresh random bytes.
+        ephemeral: 32 fresh random bytes, for the box.
+        issued: The time now, seconds since 1970.
+        expires: End, at most `limits.REQUEST_LIFETIME` later.
+
+    Returns:
+        The HTTP body, and the signed bytes in it.
+
+    Raises:
+        LocalProtocolError: The recipient would have to refuse it.
+        BadKey: The recipient's box key is unsound.
+    """
+    common: dict[str, Value] = {
+        "from": sender.node_id,
+        "to": to,
+        "records": sender.records,
+        "nonce": nonce,
+        "iat": issued,
+        "exp": expires,
+    }
+    signed = envelope.sign({**common, **content}, tag=tag, key=key)
+    envelope.check_own(signed, read)
+    return box_seal(box, signed, ephemeral=ephemeral), signed
 
 
 def check_form(fields: Fields, *, of: str) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
-from undisc_protocol.addressed import check_form, open_addressed
+from undisc_protocol.addressed import check_form, open_addressed, seal_addressed
 from undisc_protocol.answer import (
     HTTP_OK,
     raise_refusal,
@@ -106,23 +106,20 @@ def make_request(
         LocalProtocolError: The holder would have to refuse it.
         BadKey: The holder's box key is unsound.
     """
-    signed = envelope.sign(
-        {
-            "from": sender.node_id,
-            "to": to,
-            "records": sender.records,
-            "inv": invocation,
-            "prf": tuple(proofs),
-            "have": sorted(have),
-            "nonce": nonce,
-            "iat": issued,
-            "exp": expires,
-        },
-        tag=TAG_REQUEST,
-        key=key,
+    body, _ = seal_addressed(
+        key,
+        TAG_REQUEST,
+        {"inv": invocation, "prf": tuple(proofs), "have": sorted(have)},
+        read=_read_request,
+        sender=sender,
+        to=to,
+        box=box,
+        nonce=nonce,
+        ephemeral=ephemeral,
+        issued=issued,
+        expires=expires,
     )
-    envelope.check_own(signed, _read_request)
-    return box_seal(box, signed, ephemeral=ephemeral)
+    return body
 
 
 def read_request(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Request:

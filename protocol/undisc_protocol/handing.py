@@ -17,9 +17,9 @@ from typing import Final
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
-from undisc_protocol.addressed import check_form, open_addressed
+from undisc_protocol.addressed import check_form, open_addressed, seal_addressed
 from undisc_protocol.answer import HTTP_OK, raise_refusal, read_ok, sign_answer
-from undisc_protocol.boxes import BOX_OVERHEAD, box_seal
+from undisc_protocol.boxes import BOX_OVERHEAD
 from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import TAG_HANDING, Envelope
 from undisc_protocol.dagcbor import DIGEST_SIZE
@@ -92,21 +92,20 @@ def make_handing(
         LocalProtocolError: The recipient would have to refuse it.
         BadKey: The recipient's box key is unsound.
     """
-    signed = envelope.sign(
-        {
-            "from": sender.node_id,
-            "to": to,
-            "records": sender.records,
-            "offer": offer,
-            "nonce": nonce,
-            "iat": issued,
-            "exp": expires,
-        },
-        tag=TAG_HANDING,
-        key=key,
+    body, _ = seal_addressed(
+        key,
+        TAG_HANDING,
+        {"offer": offer},
+        read=_read,
+        sender=sender,
+        to=to,
+        box=box,
+        nonce=nonce,
+        ephemeral=ephemeral,
+        issued=issued,
+        expires=expires,
     )
-    envelope.check_own(signed, _read)
-    return box_seal(box, signed, ephemeral=ephemeral)
+    return body
 
 
 def read_handing(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Handing:
@@ -120,7 +119,7 @@ def read_handing(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Hand
 
     Raises:
         RemoteProtocolError: As `addressed.open_addressed`; BadFields also without an offer, and
-            Oversize with one that is too large.
+            with one that is too large.
     """
     _, sender, fields = open_addressed(
         body, _read, limit=limits.MAX_HANDING, of="a handed offer", box=box, own=own, now=now

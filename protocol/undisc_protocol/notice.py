@@ -18,9 +18,9 @@ from typing import Final
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
-from undisc_protocol.addressed import check_form, open_addressed
+from undisc_protocol.addressed import check_form, open_addressed, seal_addressed
 from undisc_protocol.answer import HTTP_OK, raise_refusal, read_ok, sign_answer
-from undisc_protocol.boxes import BOX_OVERHEAD, box_seal
+from undisc_protocol.boxes import BOX_OVERHEAD
 from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import TAG_NOTICE, Envelope
 from undisc_protocol.dagcbor import DIGEST_SIZE, Value
@@ -108,23 +108,24 @@ def make_notice(
         LocalProtocolError: The recipient would have to refuse it.
         BadKey: The recipient's box key is unsound.
     """
-    signed = envelope.sign(
+    body, signed = seal_addressed(
+        key,
+        TAG_NOTICE,
         {
-            "from": sender.node_id,
-            "to": to,
-            "records": sender.records,
             "kind": kind.value,
             "study": study,
             "patient": None if patient is None else patient.to_value(),
-            "nonce": nonce,
-            "iat": issued,
-            "exp": expires,
         },
-        tag=TAG_NOTICE,
-        key=key,
+        read=_read,
+        sender=sender,
+        to=to,
+        box=box,
+        nonce=nonce,
+        ephemeral=ephemeral,
+        issued=issued,
+        expires=expires,
     )
-    envelope.check_own(signed, _read)
-    return box_seal(box, signed, ephemeral=ephemeral), sha256(signed).digest()
+    return body, sha256(signed).digest()
 
 
 def read_notice(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Notice:

@@ -16,7 +16,7 @@ from typing import Final
 from nacl.public import PrivateKey
 
 from undisc_protocol import limits
-from undisc_protocol.addressed import check_form, open_addressed
+from undisc_protocol.addressed import check_form, open_addressed, seal_addressed
 from undisc_protocol.answer import HTTP_OK, raise_refusal, read_ok, request_hash, sign_answer
 from undisc_protocol.boxes import BOX_OVERHEAD, box_open, box_seal
 from undisc_protocol.capability import envelope
@@ -98,22 +98,20 @@ def make_recall(
         LocalProtocolError: The peer would have to refuse it.
         BadKey: The peer's box key is unsound.
     """
-    signed = envelope.sign(
-        {
-            "from": sender.node_id,
-            "to": to,
-            "records": sender.records,
-            "key": reply_to,
-            "skip": skip,
-            "nonce": nonce,
-            "iat": issued,
-            "exp": expires,
-        },
-        tag=TAG_RECALL,
-        key=key,
+    body, _ = seal_addressed(
+        key,
+        TAG_RECALL,
+        {"key": reply_to, "skip": skip},
+        read=_read,
+        sender=sender,
+        to=to,
+        box=box,
+        nonce=nonce,
+        ephemeral=ephemeral,
+        issued=issued,
+        expires=expires,
     )
-    envelope.check_own(signed, _read)
-    return box_seal(box, signed, ephemeral=ephemeral)
+    return body
 
 
 def read_recall(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> RecallRequest:
