@@ -9,15 +9,22 @@ backup; other records are a fork, and the peer is suspended until a person has a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.ports import Catalog, Clock, PeerNetwork, Records
 from undisc_node.services.witnessing import remember_checkpoint
-from undisc_protocol.errors import ForkedIdentity, OutdatedIdentity, RemoteProtocolError
+from undisc_protocol.errors import (
+    CannotOpen,
+    ForkedIdentity,
+    OutdatedIdentity,
+    RemoteProtocolError,
+    Unreachable,
+)
 from undisc_protocol.identity import (
     Identity,
     NodeDocument,
@@ -27,6 +34,8 @@ from undisc_protocol.identity import (
     read_node_document,
 )
 from undisc_protocol.offer import Offer
+
+Said = TypeVar("Said")
 
 
 class Follows(Protocol):
@@ -179,6 +188,21 @@ def look_again(world: Follows, peer: Peer) -> Peer:
         except RemoteProtocolError:
             continue
     return peer
+
+
+def say_as_known(world: Follows, peer: Peer, say: Callable[[Peer], Said]) -> Said:
+    """Say something to a peer, and once more if it turns out to have a new key or card.
+
+    Raises:
+        RemoteProtocolError: What `say` raises.
+    """
+    try:
+        return say(peer)
+    except (Unreachable, CannotOpen):
+        newer = look_again(world, peer)
+        if (newer.did, newer.box) == (peer.did, peer.box):
+            raise
+    return say(newer)
 
 
 def offered_before(offer: Offer, peer: Peer) -> bool:

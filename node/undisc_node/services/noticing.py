@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import ServiceError
-from undisc_node.services.following import look_again
+from undisc_node.services.following import say_as_known
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Peer, PeerState, Study, StudyState
 from undisc_node.services.notice_rows import NoticeRow
@@ -23,7 +24,7 @@ from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork, Rec
 from undisc_protocol import limits
 from undisc_protocol.addressed import REQUEST_NONCE
 from undisc_protocol.answer import request_hash
-from undisc_protocol.errors import Busy, CannotOpen, RemoteProtocolError, Unreachable
+from undisc_protocol.errors import Busy, RemoteProtocolError, Unreachable
 from undisc_protocol.identity import NodeId, read_identity
 from undisc_protocol.keys import KEY_SIZE
 from undisc_protocol.notice import Does, NoticeKind, make_notice, read_noticed
@@ -161,7 +162,7 @@ class Noticing:
         if kind is NoticeKind.ENDED and may_ask:
             return self._end(notice, "not told: it has another permission")
         try:
-            does = self._tell(peer, study, kind)
+            does = say_as_known(self, peer, partial(self._ask, study, kind))
         except (Unreachable, Busy) as problem:
             if now_ms > notice.made_ms + _GIVE_UP_MS:
                 return self._end(notice, f"given up: {problem.code}")
@@ -175,16 +176,7 @@ class Noticing:
             return False
         return self._end(notice, _WORDS[does])
 
-    def _tell(self, peer: Peer, study: Study, kind: NoticeKind) -> Does:
-        try:
-            return self._ask(peer, study, kind)
-        except (Unreachable, CannotOpen):
-            newer = look_again(self, peer)  # it may have a new key or card
-            if (newer.did, newer.box) == (peer.did, peer.box):
-                raise
-        return self._ask(newer, study, kind)
-
-    def _ask(self, peer: Peer, study: Study, kind: NoticeKind) -> Does:
+    def _ask(self, study: Study, kind: NoticeKind, peer: Peer) -> Does:
         now = self.clock.now_ms() // 1000
         body, named = make_notice(
             self._own.key,

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import ServiceError
-from undisc_node.services.following import look_again
+from undisc_node.services.following import say_as_known
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.offer_rows import OutgoingOffer
@@ -24,7 +25,7 @@ from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork
 from undisc_protocol import limits
 from undisc_protocol.addressed import REQUEST_NONCE
 from undisc_protocol.answer import request_hash
-from undisc_protocol.errors import Busy, CannotOpen, RemoteProtocolError, Unreachable
+from undisc_protocol.errors import Busy, RemoteProtocolError, Unreachable
 from undisc_protocol.handing import DoesWithOffer, make_handing, read_handed
 from undisc_protocol.identity import NodeId
 from undisc_protocol.keys import KEY_SIZE
@@ -106,7 +107,7 @@ class OfferPushing:
             self._later(row, "waits: the peer is not trusted, or a restore is not confirmed")
             return False
         try:
-            does = self._tell(peer, [one.token for one in given])
+            does = say_as_known(self, peer, partial(self._ask, [one.token for one in given]))
         except (Unreachable, Busy) as problem:
             if now_ms > row.made_ms + _GIVE_UP_MS:
                 return self._end(row, f"given up: {problem.code}")
@@ -119,16 +120,7 @@ class OfferPushing:
             return False
         return self._end(row, _WORDS[does])
 
-    def _tell(self, peer: Peer, proofs: Sequence[bytes]) -> DoesWithOffer:
-        try:
-            return self._ask(peer, proofs)
-        except (Unreachable, CannotOpen):
-            newer = look_again(self, peer)  # it may have a new key or card
-            if (newer.did, newer.box) == (peer.did, peer.box):
-                raise
-        return self._ask(newer, proofs)
-
-    def _ask(self, peer: Peer, proofs: Sequence[bytes]) -> DoesWithOffer:
+    def _ask(self, proofs: Sequence[bytes], peer: Peer) -> DoesWithOffer:
         now, offer = self.clock.now_ms() // 1000, self._offering.make(proofs)
         body = make_handing(
             self._own.key,

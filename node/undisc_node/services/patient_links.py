@@ -23,6 +23,7 @@ from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_rows import KeyKind, PatientGrant, PatientKey
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_node.services.revoking import revoke_within
+from undisc_node.services.standing import is_unconfirmed
 from undisc_protocol import limits
 from undisc_protocol.capability.delegation import COMMAND_ALL, Meta
 from undisc_protocol.did import Did
@@ -128,7 +129,7 @@ class PatientLinks:
             ServiceError: Something of it failed; the rest was done, and the next round tries again.
         """
         with self._catalog.look() as records:
-            if _is_restored(records):
+            if is_unconfirmed(records):
                 return 0
             visits = records.patients.keyless(limit=_ROUND)
         made, problem = 0, None
@@ -166,7 +167,7 @@ class PatientLinks:
                 return 0
         with self._catalog.change() as records:
             key = records.patients.key(did)
-            if _is_restored(records) or key is None or key.retired_ms is not None:
+            if is_unconfirmed(records) or key is None or key.retired_ms is not None:
                 return 0
             return self.grant_within(records, did, key.visit, study_id)
 
@@ -392,8 +393,3 @@ def _patient(number: str) -> Sequence[Subject]:
 
 def _consent_of(records: Records, visit: Visit | None) -> Consent | None:
     return records.consents.get(visit.consent) if visit else None
-
-
-def _is_restored(records: Records) -> bool:
-    restored = records.restored.latest()
-    return restored is not None and restored.confirmed_ms is None

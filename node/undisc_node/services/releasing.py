@@ -23,6 +23,7 @@ from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Basis, Grant, Peer, PeerState, Study, StudyState
 from undisc_node.services.offering import Offering
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
+from undisc_node.services.standing import is_unconfirmed
 from undisc_node.services.visiting import Visiting
 from undisc_protocol import limits
 from undisc_protocol.capability.delegation import Meta
@@ -107,7 +108,7 @@ class Releasing:
             ServiceError: Something of it failed; the rest was done, and the next round tries again.
         """
         with self._catalog.look() as records:
-            if _is_restored(records):
+            if is_unconfirmed(records):
                 return 0
             rows = [(row, records.studies.get(row.study)) for row in records.visits.unfinished()]
         made, problem = 0, None
@@ -149,7 +150,7 @@ class Releasing:
             if row.released_ms is not None and not self._has_work(records, row):
                 return 0
         with self._catalog.change() as records:
-            if _is_restored(records):
+            if is_unconfirmed(records):
                 return 0
             return self._go_on(records, row)
 
@@ -295,11 +296,6 @@ class Releasing:
             ],
             detail={"visit": visit.id.hex()},
         )
-
-
-def _is_restored(records: Records) -> bool:
-    restored = records.restored.latest()
-    return restored is not None and restored.confirmed_ms is None
 
 
 def _may_fetch(peer: Peer | None) -> bool:

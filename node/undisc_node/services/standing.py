@@ -7,6 +7,12 @@ from undisc_node.services.ports import Records
 from undisc_protocol.errors import Expired, NotGranted, Revoked, StudyUnavailable, Suspended
 
 
+def is_unconfirmed(records: Records) -> bool:
+    """Tell whether a restore waits for confirmation: a withdrawal since the backup may be lost."""
+    restored = records.restored.latest()
+    return restored is not None and restored.confirmed_ms is None
+
+
 def standing_grant(records: Records, grant_id: bytes, share: Share | None, now: int) -> Grant:
     """Return a grant that can be used now, alone or with the share on it.
 
