@@ -17,6 +17,7 @@ import vectorfile
 from nacl.signing import VerifyKey
 
 from support.parties import label
+from support.programs import package
 from undisc_protocol import dagcbor
 from undisc_protocol.browser import Act, sign_browser
 from undisc_protocol.capability.delegation import sign_share
@@ -38,7 +39,7 @@ AUDIENCE, HOLDER = link_key(label("reader")).did, SignKey.from_seed(label("holde
 def run(*cases):
     """Let the module do something; return what it answered for each case."""
     done = subprocess.run(
-        ["node", RUNNER, str(MODULE)],
+        [package("node", "nodejs"), RUNNER, str(MODULE)],
         input=json.dumps(cases),
         capture_output=True,
         text=True,

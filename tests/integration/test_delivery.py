@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 
 import pytest
 
 from integration.test_consent import SAID, scan, until
 from support.mail_server import mail_server, text_provider
+from support.programs import package
 from support.two_nodes import RunningNode, befriend, short_directory
 from undisc_protocol.link import read_link
 
@@ -87,17 +87,16 @@ def test_a_link_arrives_on_every_way_and_survives_kill_9_in_the_last_step(practi
     assert shown["link"] in fields["text"]
     assert fields["to"] == "+14155550132"
 
-    drawn = shutil.which("pdftoppm") and shutil.which("zbarimg")
     sheet = base64.b64decode(node.admin.post(f"visits/{visit}/print", {}).text("pdf"))
     path = tmp_path / "sheet.pdf"
     path.write_bytes(sheet)
     assert sheet.startswith(b"%PDF-")
-    if drawn:
-        subprocess.run(["pdftoppm", "-r", "100", "-png", "-singlefile", path, path], check=True)
-        read = subprocess.run(
-            ["zbarimg", "-q", "--raw", f"{path}.png"], check=True, capture_output=True, text=True
-        )
-        assert read.stdout.strip() == shown["link"]
+    drawing, reading = package("pdftoppm", "poppler-utils"), package("zbarimg", "zbar-tools")
+    subprocess.run([drawing, "-r", "100", "-png", "-singlefile", path, path], check=True)
+    read = subprocess.run(
+        [reading, "-q", "--raw", f"{path}.png"], check=True, capture_output=True, text=True
+    )
+    assert read.stdout.strip() == shown["link"]
     log = json.dumps(node.events())
     assert shown["link"].partition("#")[2] not in log
     assert "jane@example.org" not in log

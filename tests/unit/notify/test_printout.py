@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 import subprocess
 
 import pytest
 
+from support.programs import package
 from undisc_node.notify.printing import ApartPrinter
 from undisc_node.notify.printout import PAPERS, SheetPrinter
 from undisc_node.services.errors import Unavailable
 from unit.notify.test_wording import FACTS
 
-needs_tools = pytest.mark.skipif(
-    not (shutil.which("pdftoppm") and shutil.which("zbarimg") and shutil.which("pdftotext")),
-    reason="needs poppler-utils and zbar-tools",
-)
+
+@pytest.fixture
+def reading_tools():
+    """Programs that read a sheet as a printer and a telephone do."""
+    package("pdftotext", "poppler-utils")
+    package("zbarimg", "zbar-tools")
 
 
 def drawn(tmp_path, paper="a4", tag="en", **changes):
@@ -46,7 +48,7 @@ def test_the_node_has_it_drawn_by_a_child_that_draws_the_same():
     assert FACTS.link not in str(problem.value)
 
 
-@needs_tools
+@pytest.mark.usefixtures("reading_tools")
 @pytest.mark.parametrize("paper", PAPERS)
 @pytest.mark.parametrize("tag", ["en", "es"])
 def test_its_qr_code_is_read_back_as_the_link_and_a_person_reads_the_rest(tmp_path, paper, tag):
@@ -67,7 +69,7 @@ def test_its_qr_code_is_read_back_as_the_link_and_a_person_reads_the_rest(tmp_pa
         assert wanted in text
 
 
-@needs_tools
+@pytest.mark.usefixtures("reading_tools")
 def test_long_names_and_letters_that_the_font_lacks_stay_on_the_page(tmp_path):
     path = drawn(
         tmp_path,
