@@ -43,6 +43,7 @@ _CHARACTER_SET: Final = 0x00080005
 _SIGNED: Final = 0x00280103
 _OFFSETS: Final = 0x7FE00001
 _PIXELS: Final = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))  # float, double float, integer
+_FIRST_PIXELS: Final = min(_PIXELS)
 _GROUP: Final = 16
 _LONG: Final = scan.LONG
 _AMBIGUOUS: Final = {
@@ -186,7 +187,8 @@ class _Walk:
                 self._in_sequence(stack, here, tag, length)
             elif tag == _ITEM_END and len(stack) > 1:
                 stack.pop()
-            elif self._is_end(stack, tag, representation, length):
+            elif tag >= _FIRST_PIXELS and len(stack) == 1:
+                self._name_pixels(root, tag, representation, length)
                 return
             else:
                 self._element(stack, here, tag, representation, length)
@@ -203,17 +205,12 @@ class _Walk:
         here.into.append(item)
         self._open(stack, _Open(item, self._stop(length), here.explicit, here.sets, path))
 
-    def _is_end(self, stack: list[_Open], tag: int, representation: bytes, length: int) -> bool:
-        """Notice the pixel data, behind which nothing is worth reading."""
-        if len(stack) > 1 or tag < min(_PIXELS):
-            return False
+    def _name_pixels(self, root: Attributes, tag: int, representation: bytes, length: int) -> None:
+        """Note where the pixel data are, behind which nothing is worth reading."""
         if tag in _PIXELS:
             self.pixels_at = (self.at, length)
-            root = stack[0].into
-            assert isinstance(root, dict)  # noqa: S101 - for the type checker
             name = representation.decode("ascii") if representation else "OW"
             root[f"{tag:08X}"] = {"vr": name, BULK: f"{tag:08X}"}
-        return True
 
     def _element(
         self, stack: list[_Open], here: _Open, tag: int, representation: bytes, length: int
@@ -225,10 +222,10 @@ class _Walk:
             inner_explicit = False
             representation = self._known(tag, representation, length)
         name = f"{tag:08X}"
-        path = f"{here.path}/{name}" if here.path else name
         if representation == b"SQ":
             items: list[Attributes] = []
             here.into[name] = {"vr": "SQ", "Value": items}
+            path = self._path(here, name)
             self._open(stack, _Open(items, self._stop(length), inner_explicit, here.sets, path))
             return
         if length == _UNDEFINED:  # the pixels of an icon, say
@@ -238,8 +235,11 @@ class _Walk:
         if not tag & 0xFFFF:  # group lengths say nothing (PS3.5 §7.2)
             self._jump(length)
             return
+        if not length and tag != _CHARACTER_SET:
+            here.into[name] = {"vr": representation.decode("ascii")}
+            return
         if length > most_inline(tag, representation):
-            self._bulk(here.into, tag, representation, length, path)
+            self._bulk(here.into, tag, representation, length, self._path(here, name))
             return
         self.kept += length
         if self.kept > MAX_TOTAL:
@@ -250,6 +250,10 @@ class _Walk:
         elif tag == _SIGNED:
             self.signed = raw[:2].strip(b"\0") == b"\1"
         here.into[name] = element_of(representation, raw, here.sets, big_endian=self.big_endian)
+
+    @staticmethod
+    def _path(here: _Open, name: str) -> str:
+        return f"{here.path}/{name}" if here.path else name
 
     def _bulk(
         self, into: Attributes, tag: int, representation: bytes, length: int, path: str
