@@ -7,26 +7,31 @@ from pathlib import Path
 import click
 
 from undisc_admin.command import Program
-from undisc_admin.commands.consents import consents
-from undisc_admin.commands.fetches import fetch, fetches
-from undisc_admin.commands.grants import grants
-from undisc_admin.commands.links import links
-from undisc_admin.commands.log import log
-from undisc_admin.commands.messages import messages
-from undisc_admin.commands.offers import offers
-from undisc_admin.commands.orders import orders
-from undisc_admin.commands.pacs import pacs
-from undisc_admin.commands.peers import peers
-from undisc_admin.commands.queue import queue
-from undisc_admin.commands.restored import restored
-from undisc_admin.commands.senders import senders
-from undisc_admin.commands.shares import shares
-from undisc_admin.commands.staff import staff
-from undisc_admin.commands.status import status
-from undisc_admin.commands.studies import studies
-from undisc_admin.commands.visits import visits
 from undisc_admin.errors import MEANINGS
 from undisc_admin.session import Session
+
+_COMMANDS = {
+    "status": "status",
+    "studies": "studies",
+    "peers": "peers",
+    "grants": "grants",
+    "shares": "shares",
+    "links": "links",
+    "fetch": "fetches",
+    "fetches": "fetches",
+    "orders": "orders",
+    "consents": "consents",
+    "visits": "visits",
+    "messages": "messages",
+    "offers": "offers",
+    "queue": "queue",
+    "staff": "staff",
+    "pacs": "pacs",
+    "senders": "senders",
+    "log": "log",
+    "restored": "restored",
+}
+"""The commands, and the module of `undisc_admin.commands` that each is in."""
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's callback
@@ -42,7 +47,12 @@ def _print_version(context: click.Context, _parameter: click.Parameter, value: b
     context.exit()
 
 
-@click.group(cls=Program, exit_codes=MEANINGS, context_settings={"max_content_width": 100})
+@click.group(
+    cls=Program,
+    exit_codes=MEANINGS,
+    modules=_COMMANDS,
+    context_settings={"max_content_width": 100},
+)
 @click.option(
     "--home",
     envvar="UNDISC_HOME",
@@ -72,27 +82,3 @@ def main(context: click.Context, home: Path | None, socket: Path | None) -> None
     """
     session = context.ensure_object(Session)
     session.home, session.socket = home, socket
-
-
-for _command in (
-    status,
-    studies,
-    peers,
-    grants,
-    shares,
-    links,
-    fetch,
-    fetches,
-    orders,
-    consents,
-    visits,
-    messages,
-    offers,
-    queue,
-    staff,
-    pacs,
-    senders,
-    log,
-    restored,
-):
-    main.add_command(_command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import click
@@ -66,15 +67,39 @@ Group.group_class = Group
 class Program(Group):
     """The outermost group: turns every failure into a sentence and an exit code.
 
+    Its commands are loaded when they are called: all of them take as long to load as most of them
+    take to work.
+
     Args:
         arguments: As click's.
         exit_codes: Meaning of each exit code, for the help text.
+        modules: Names of commands, and the module of `undisc_admin.commands` that each is in.
         options: As click's.
     """
 
-    def __init__(self, *arguments: Any, exit_codes: Mapping[ExitCode, str], **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        exit_codes: Mapping[ExitCode, str],
+        modules: Mapping[str, str],
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
         self.exit_codes = exit_codes
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, sorted."""
+        return sorted([*super().list_commands(ctx), *self._modules])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; None if there is none of this name."""
+        module = self._modules.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        loaded = import_module(f"undisc_admin.commands.{module}")
+        command: click.Command = getattr(loaded, cmd_name)
+        return command
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the exit codes at the end."""

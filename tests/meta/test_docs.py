@@ -95,8 +95,9 @@ def test_every_command_is_in_the_reference(page):
     def paths(command, name):
         yield name
         if isinstance(command, click.Group):
-            for below, inner in command.commands.items():
-                yield from paths(inner, f"{name} {below}")
+            context = click.Context(command)
+            for below in command.list_commands(context):
+                yield from paths(command.get_command(context, below), f"{name} {below}")
 
     assert [name for name in paths(group, page.program) if f"`{name}`" not in text] == []
 
