@@ -31,6 +31,7 @@ _CID_HEAD = _CID_TAG_HEAD + bytes.fromhex("582500") + CID_PREFIX  # 37 bytes, id
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _FALSE, _TRUE, _NULL = 20, 21, 22
 _ONE_BYTE_HEAD, _EIGHT_BYTE_HEAD = 24, 27
+_TABLED = 256  # heads that are made once
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,17 +77,33 @@ def encode(value: Value) -> bytes:
     return b"".join(parts)
 
 
-def _head(major: int, number: int) -> bytes:
-    if number < _ONE_BYTE_HEAD:
-        return bytes((major << 5 | number,))
+def _long_head(major: int, number: int) -> bytes:
     for width_code, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
         if number < 1 << (8 * width):
             return bytes((major << 5 | width_code,)) + number.to_bytes(width, "big")
     raise LocalProtocolError("a length or integer is too large to encode")
 
 
+_HEADS: Final = tuple(
+    tuple(
+        bytes((major << 5 | number,)) if number < _ONE_BYTE_HEAD else _long_head(major, number)
+        for number in range(_TABLED)
+    )
+    for major in range(8)
+)
+"""Heads of lengths and small integers, which are most: a manifest has some hundred thousand."""
+
+
+def _head(major: int, number: int) -> bytes:
+    return _HEADS[major][number] if number < _TABLED else _long_head(major, number)
+
+
 def _write(value: Value, parts: list[bytes], depth: int) -> None:
-    if value is None:
+    if isinstance(value, bytes):
+        parts += (_head(_BYTES, len(value)), value)
+    elif isinstance(value, str):
+        parts.append(_text(value))
+    elif value is None:
         parts.append(b"\xf6")
     elif value is True:
         parts.append(b"\xf5")
@@ -96,10 +113,6 @@ def _write(value: Value, parts: list[bytes], depth: int) -> None:
         if not -limits.MAX_INTEGER <= value <= limits.MAX_INTEGER:
             raise LocalProtocolError("an integer lies outside 53 bits")
         parts.append(_head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, -1 - value))
-    elif isinstance(value, bytes):
-        parts += (_head(_BYTES, len(value)), value)
-    elif isinstance(value, str):
-        parts.append(_text(value))
     elif isinstance(value, Cid):
         parts += (_CID_HEAD, value.digest)
     elif depth == 0:
@@ -173,7 +186,10 @@ class _Reader:
         return taken
 
     def _head(self) -> tuple[int, int]:
-        initial = self._take(1)[0]
+        if self.position == len(self._data):
+            raise Malformed("the bytes end inside a value")
+        initial = self._data[self.position]
+        self.position += 1
         major, low = initial >> 5, initial & 31
         if low < _ONE_BYTE_HEAD:
             return major, low
@@ -194,14 +210,14 @@ class _Reader:
         if self._items < 0:
             raise Oversize("a message holds too many items")
         major, number = self._head()
-        if major == _UNSIGNED:
-            return self._integer(number)
-        if major == _NEGATIVE:
-            return -self._integer(number + 1)
         if major == _BYTES:
             return self._take(number)
         if major == _TEXT:
             return self._text(number)
+        if major == _UNSIGNED:
+            return self._integer(number)
+        if major == _NEGATIVE:
+            return -self._integer(number + 1)
         if major == _TAG:
             return self._cid(number)
         if major == _SIMPLE:
