@@ -34,6 +34,7 @@ CHECKS: Final = (
         runtime.switches,
     ),
     Check("runtime", "sqlite", "SQLite's version, and what it was built with", runtime.sqlite),
+    Check("runtime", "full viewer", "whether the full viewer is installed", runtime.viewer),
     Check("runtime", "open files", "how many files a process may have open", runtime.open_files),
     Check("settings", "settings", "every setting", configured.settings),
     Check("settings", "value files", "who can read files with a setting", configured.value_files),

@@ -12,6 +12,7 @@ from typing import Final
 from undisc_node.checks.finding import Finding, fail, ok, warn
 from undisc_node.checks.floors import FLOORS
 from undisc_node.checks.scene import Scene
+from undisc_node.web.viewer.ohif import FullViewer
 
 _OLDEST_PYTHON: Final = (3, 11)
 _OLDEST_SQLITE: Final = (3, 37, 0)  # STRICT tables
@@ -90,3 +91,14 @@ def open_files(_scene: Scene) -> Finding:
     if soft < _FILES_WISHED:
         return warn(f"a process may have {soft} files open; many fetches at once need more", hint)
     return ok(f"a process may have {soft} files open")
+
+
+def viewer(_scene: Scene) -> Finding:
+    """Look whether the full viewer was built into this installation."""
+    found = FullViewer()
+    if not found.is_there:
+        return warn(
+            "the full viewer is not installed; who opens a link sees the light page only",
+            "build it with `make viewer` (needs npm), or install a package that has it",
+        )
+    return ok(f"OHIF {found.version}")

@@ -23,6 +23,7 @@ from undisc_node.checks.floors import FLOORS
 from undisc_node.checks.runtime import version_of
 from undisc_node.services.model import FetchState
 from undisc_node.services.sender_model import Caller, Sender, SenderState
+from undisc_node.web.viewer.ohif import FullViewer
 
 ROOT = Path(__file__).parents[3]
 
@@ -263,3 +264,10 @@ def test_a_check_that_hangs_or_raises_is_a_finding(home, monkeypatch):
     assert "0.2 seconds" in hangs.sentence
     assert "Doe" not in str(raises)
     assert "KeyError" in raises.sentence
+
+
+def test_an_installation_without_the_full_viewer_is_told(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "FullViewer", lambda: FullViewer(tmp_path))
+    found = look(home, "full viewer")
+
+    assert (found.level, "make viewer" in found.hint) == (Level.WARN, True)
