@@ -1,7 +1,7 @@
-"""What commands do with links and passcodes: read them without argv, show them once.
+"""What commands do with links, passcodes and codes: read them without argv, show them once.
 
-A link is a secret, and so is a passcode: other users of the machine see what stands on a command
-line. Both are typed when asked for, or read from a file or from standard input.
+A link is a secret, and so are a passcode and a one-time code: other users of the machine see what
+stands on a command line. All are typed when asked for, or read from a file or standard input.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import click
 
 from undisc_admin.errors import CommandError, ExitCode, invalid
 from undisc_admin.files import read_input
-from undisc_admin.screen import is_terminal
+from undisc_admin.screen import hint, is_terminal, note
 
 _MAX_PASSCODE_FILE: Final = 1_024  # bytes; a passcode has up to 128 characters
 
@@ -50,14 +50,49 @@ def read_passcode(path: Path) -> str:
     Raises:
         CommandError: It cannot be read, or is empty.
     """
-    content = read_input(path, limit=_MAX_PASSCODE_FILE, what="a passcode")
+    return _first_line(path, "a passcode")
+
+
+def _first_line(path: Path, what: str) -> str:
+    content = read_input(path, limit=_MAX_PASSCODE_FILE, what=what)
     try:
-        passcode = content.decode().splitlines()[0].strip()
+        line = content.decode().splitlines()[0].strip()
     except (UnicodeDecodeError, IndexError):
-        passcode = ""
-    if not passcode:
-        raise invalid(f"{path} is not a passcode: its first line is empty, or no text")
-    return passcode
+        line = ""
+    if not line:
+        raise invalid(f"{path} is not {what}: its first line is empty, or no text")
+    return line
+
+
+def ask_code(problem: CommandError) -> str:
+    """Say where a one-time code was sent, or why the last one was none, and ask for it.
+
+    Args:
+        problem: What the other node said; raised again when nobody is there to be asked.
+
+    Raises:
+        CommandError: `problem`, with how to give the code in a file.
+    """
+    if not is_terminal(sys.stdin):
+        raise CommandError(
+            problem.message,
+            exit_code=problem.exit_code,
+            code=problem.code,
+            hint="type the same command again, with the code in a file: --code-file FILE",
+        )
+    note(problem.message)
+    hint(problem.hint)
+    typed: str = click.prompt("code", err=True)
+    return typed
+
+
+def read_code(path: Path) -> str:
+    """Read a one-time code, the first line of a file or of standard input.
+
+    Raises:
+        CommandError: It cannot be read, or is empty.
+    """
+    return _first_line(path, "a one-time code")
 
 
 def show_qr(link: str) -> None:

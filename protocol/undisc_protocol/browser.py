@@ -26,7 +26,6 @@ from undisc_protocol.keys import SignKey
 
 MAX_BROWSER: Final = 2_048  # bytes of a request; a passcode and a name have at most 512 each
 MAX_NAME: Final = 64  # characters of who a reader says to be
-MAX_ONE_TIME: Final = 16  # characters of a one-time code
 
 _REQUEST: Final = frozenset({"iss", "to", "act", "args", "nonce", "iat", "exp"})
 
@@ -159,7 +158,7 @@ def _read(raw: bytes) -> tuple[Envelope, Fields, Asked]:
         link=fields.did("iss"),
         act=act,
         passcode=_text(given, "passcode", limits.MAX_PASSCODE) if "passcode" in has else None,
-        code=_text(given, "code", MAX_ONE_TIME) if "code" in has else None,
+        code=_text(given, "code", limits.MAX_ONE_TIME_CODE) if "code" in has else None,
         name=given.line("name", most=MAX_NAME) if "name" in has else "",
         key=given.did("key") if "key" in has else None,
         software=given.boolean("software") if "software" in has else False,

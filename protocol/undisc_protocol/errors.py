@@ -262,7 +262,7 @@ class Locked(RemoteProtocolError):
     code = "locked"
     layer = "standing"
     status = 403
-    hint = "give the link and its passcode: undisc fetch"
+    hint = "give the link and its passcode, and the one-time code if one is asked: undisc fetch"
 
 
 class WrongPasscode(RemoteProtocolError):
@@ -281,6 +281,33 @@ class AttemptsUsedUp(RemoteProtocolError):
     layer = "unlock"
     status = 403
     hint = "the practice that holds the study can allow new attempts: undisc links reopen"
+
+
+class CodeAsked(RemoteProtocolError):
+    """The link asks for the one-time code that was sent to the contact its sharer has named."""
+
+    code = "code_asked"
+    layer = "unlock"
+    status = 403
+    hint = "ask whom the link was shared with for the code, and give it within ten minutes"
+
+
+class WrongCode(RemoteProtocolError):
+    """The one-time code of a link is another one, is over, or was used."""
+
+    code = "wrong_code"
+    layer = "unlock"
+    status = 403
+    hint = "look for the newest message; an older code does not work any more"
+
+
+class CodesUsedUp(RemoteProtocolError):
+    """For now, codes were sent for the link, or tried, as often as they may be."""
+
+    code = "codes_used_up"
+    layer = "unlock"
+    status = 403
+    hint = "ask for a new code, or try again tomorrow"
 
 
 class UsesUsedUp(RemoteProtocolError):

@@ -1,6 +1,6 @@
-"""Unlocking a link: its key asks the holder what it opens, with the passcode (SPEC.md §6.12).
+"""Unlocking a link: its key asks the holder what it opens, with what protects it (SPEC.md §6.12).
 
-    unlock   =  signed by the link's key: to whom, on behalf of which node, passcode
+    unlock   =  signed by the link's key: to whom, on behalf of which node, passcode, code
     request  =  box(holder's box key, signed by the asking node: its records, the unlock)
     answer   =  box(unlock's key, signed by the holder: an offer for each study, until when)
 
@@ -36,13 +36,13 @@ from undisc_protocol.identity import Identity, NodeId, read_identity
 from undisc_protocol.keys import KEY_SIZE, SignKey
 from undisc_protocol.offer import Offer, read_offer
 
-_UNLOCK: Final = frozenset({"iss", "to", "by", "key", "passcode", "nonce", "iat", "exp"})
-_MAX_SIGNED: Final = 2_048  # bytes of an unlock by itself; a passcode has at most 512
+_UNLOCK: Final = frozenset({"iss", "to", "by", "key", "passcode", "code", "nonce", "iat", "exp"})
+_MAX_SIGNED: Final = 2_048  # bytes of an unlock by itself; a passcode has at most 512, a code 64
 
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
-    """A verified unlock; whether the passcode is right is the holder's to know.
+    """A verified unlock; whether passcode and code are right is the holder's to know.
 
     Attributes:
         hash: SHA-256 of the body as received: what the answer must name.
@@ -51,6 +51,7 @@ class Unlock:
         link: The link's key.
         key: X25519 public key to which the answer is sealed, 32 bytes.
         passcode: As typed, or None.
+        code: One-time code as typed, or None.
         expires: The first second at which it is over.
     """
 
@@ -60,10 +61,11 @@ class Unlock:
     link: Did
     key: bytes
     passcode: str | None
+    code: str | None
     expires: int
 
     def __repr__(self) -> str:
-        # A passcode must not reach a traceback or a log.
+        # Neither a passcode nor a code must reach a traceback or a log.
         return f"Unlock(link={self.link}, sender={self.sender.node_id.hex()[:8]})"
 
 
@@ -89,6 +91,7 @@ def make_unlock(
     box: bytes,
     reply_to: bytes,
     passcode: str | None,
+    code: str | None,
     nonce: bytes,
     ephemeral: bytes,
     issued: int,
@@ -104,6 +107,7 @@ def make_unlock(
         box: The holder's X25519 key.
         reply_to: X25519 public key made for this unlock.
         passcode: As typed, or None.
+        code: One-time code as typed, or None; then the holder sends one, if the link asks for it.
         nonce: `REQUEST_NONCE` fresh random bytes.
         ephemeral: 32 fresh random bytes, for the box.
         issued: The time now, seconds since 1970.
@@ -123,6 +127,7 @@ def make_unlock(
             "by": sender.node_id,
             "key": reply_to,
             "passcode": passcode,
+            "code": code,
             "nonce": nonce,
             "iat": issued,
             "exp": expires,
@@ -179,7 +184,8 @@ def read_unlock(body: bytes, *, box: PrivateKey, own: NodeId, now: int) -> Unloc
         sender=sender,
         link=link,
         key=fields.fixed("key", KEY_SIZE),
-        passcode=_passcode(fields),
+        passcode=_typed(fields, "passcode", limits.MAX_PASSCODE),
+        code=_typed(fields, "code", limits.MAX_ONE_TIME_CODE),
         expires=fields.integer("exp"),
     )
 
@@ -200,16 +206,16 @@ def _read_unlock(signed: bytes) -> tuple[Envelope, Fields]:
     fields.fixed("to", DIGEST_SIZE)
     fields.fixed("by", DIGEST_SIZE)
     fields.fixed("key", KEY_SIZE)
-    _passcode(fields)
+    _typed(fields, "passcode", limits.MAX_PASSCODE)
+    _typed(fields, "code", limits.MAX_ONE_TIME_CODE)
     check_validity(fields, of="an unlock")
     fields.did("iss")
     return opened, fields
 
 
-def _passcode(fields: Fields) -> str | None:
-    if fields.raw("passcode") is None:
-        return None
-    return fields.text("passcode", least=1, most=limits.MAX_PASSCODE)
+def _typed(fields: Fields, name: str, most: int) -> str | None:
+    """Return what somebody typed, or None."""
+    return None if fields.raw(name) is None else fields.text(name, least=1, most=most)
 
 
 def answer_unlock(

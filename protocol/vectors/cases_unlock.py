@@ -32,6 +32,8 @@ from undisc_protocol.errors import (
     BadKey,
     BadSignature,
     CannotOpen,
+    CodeAsked,
+    CodesUsedUp,
     Expired,
     LifetimeTooLong,
     Locked,
@@ -42,6 +44,7 @@ from undisc_protocol.errors import (
     Unreachable,
     WrongAnswer,
     WrongAudience,
+    WrongCode,
     WrongPasscode,
 )
 from undisc_protocol.keys import SignKey, link_key
@@ -51,12 +54,13 @@ from undisc_protocol.unlock import make_unlock
 _LINK = link_key(fixed("unlocked link"))
 
 
-def _asked(passcode: str | None) -> bytes:
+def _asked(passcode: str | None, code: str | None = None) -> bytes:
     return make_unlock(
         _LINK, ASKER_KEY,
         sender=ASKER, to=HOLDER.node_id, box=bytes(HOLDER_BOX.public_key),
-        reply_to=bytes(FETCH_KEY.public_key), passcode=passcode, nonce=fixed("unlock", 16),
-        ephemeral=fixed("to holder"), issued=NOW, expires=NOW + limits.REQUEST_LIFETIME,
+        reply_to=bytes(FETCH_KEY.public_key), passcode=passcode, code=code,
+        nonce=fixed("unlock", 16), ephemeral=fixed("to holder"),
+        issued=NOW, expires=NOW + limits.REQUEST_LIFETIME,
     )  # fmt: skip
 
 
@@ -77,8 +81,8 @@ def _around(inner: bytes, key: SignKey = ASKER_KEY) -> bytes:
 
 def _unlocks() -> Iterator[Vector]:
     def case(row: str, name: str, error: type[RemoteProtocolError] | None, comment: str,
-             body: bytes, now: int = NOW, passcode: str = "grün 7",
-             fill: int = 0) -> Vector:  # fmt: skip
+             body: bytes, now: int = NOW, *, passcode: str = "grün 7",
+             code: str = "", fill: int = 0) -> Vector:  # fmt: skip
         headers = {"now": str(now), "own": HOLDER.node_id.hex()}
         return Vector(
             section="6.12", row=row, name=name, what="unlock", expect=error, comment=comment,
@@ -86,7 +90,7 @@ def _unlocks() -> Iterator[Vector]:
             parts={"box": bytes(HOLDER_BOX), "body": body},
             results={} if error else {
                 "hash": request_hash(body).hex(), "sender": ASKER.node_id.hex(),
-                "link": _LINK.did, "passcode": passcode,
+                "link": _LINK.did, "passcode": passcode, "code": code,
             },
         )  # fmt: skip
 
@@ -97,6 +101,10 @@ def _unlocks() -> Iterator[Vector]:
     end, skew = NOW + limits.REQUEST_LIFETIME, limits.CLOCK_SKEW
     yield case("A1", "passcode", None, "with a passcode", _BODY)
     yield case("A1", "bare", None, "without one", _asked(None), passcode="")
+    yield case("A1", "code", None, "with a one-time code besides", _asked("grün 7", "314 159"),
+               code="314 159")  # fmt: skip
+    yield case("A1", "code-only", None, "with a one-time code alone", _asked(None, "314159"),
+               passcode="", code="314159")  # fmt: skip
     yield case("R01", "large", Oversize, "more than 16384 bytes", b"", fill=limits.MAX_UNLOCK + 1)
     yield case("R02", "changed", CannotOpen, "one bit is changed", flipped(_BODY, 100))
     other = box_seal(bytes(FETCH_KEY.public_key), _SIGNED, ephemeral=fixed("to holder"))
@@ -107,7 +115,7 @@ def _unlocks() -> Iterator[Vector]:
     for field in ("records", "unlock"):
         yield case("R04", f"no-{field}", BadFields, f"without {field}",
                    to_holder(without_field(_SIGNED, ASKER_KEY, field)))  # fmt: skip
-    for field in ("iss", "to", "by", "key", "passcode", "nonce", "iat", "exp"):
+    for field in ("iss", "to", "by", "key", "passcode", "code", "nonce", "iat", "exp"):
         yield case("R04", f"no-{field}", BadFields, f"without {field}",
                    _around(without_field(_INNER, _LINK, field)))  # fmt: skip
     yield case("R04", "extra-outside", BadFields, "an unknown field around the unlock",
@@ -116,6 +124,10 @@ def _unlocks() -> Iterator[Vector]:
     yield wrong("R04", "empty-passcode", "an empty passcode", passcode="")
     yield wrong("R04", "bytes-passcode", "bytes for a passcode", passcode=b"1234")
     yield wrong("R04", "long-passcode", "a passcode of 129 characters", passcode="a" * 129)
+    yield wrong("R04", "empty-code", "an empty code", code="")
+    yield wrong("R04", "bytes-code", "bytes for a code", code=b"314159")
+    yield wrong("R04", "number-code", "a number for a code", code=314_159)
+    yield wrong("R04", "long-code", "a code of 17 characters", code="3" * 17)
     yield wrong("R04", "short-nonce", "a nonce of 15 bytes", nonce=bytes(15))
     yield wrong("R04", "backwards", "it ends when it begins", exp=NOW)
     _, payload = payload_of(_SIGNED)
@@ -187,7 +199,10 @@ def _answers() -> Iterator[Vector]:
     yield case("R17", "other-link-offered", WrongAnswer, "an offer to another link",
                to_asker(signed(offers=[_offer(link_key(fixed("another link")))])))  # fmt: skip
     for row, name, error in (("R18", "locked", Locked("the link asks for a passcode")),
-                             ("R20", "wrong-passcode", WrongPasscode("another"))):  # fmt: skip
+                             ("R20", "wrong-passcode", WrongPasscode("another")),
+                             ("R21", "code-asked", CodeAsked("a code was sent to j***@e***")),
+                             ("R22", "wrong-code", WrongCode("another")),
+                             ("R23", "codes-used-up", CodesUsedUp("five in a day"))):  # fmt: skip
         refusal = sign_refusal(HOLDER_KEY, request=request_hash(body), at=NOW, error=error)
         yield case(row, name, type(error), "refused by the holder", refusal, error.status)
     yield case("R19", "unsigned", Unreachable, "an error that is not signed", b"try later", 503)

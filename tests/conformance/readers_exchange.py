@@ -166,6 +166,7 @@ def read_unlock_request(vector):
         "sender": unlock.sender.node_id.hex(),
         "link": unlock.link,
         "passcode": unlock.passcode or "",
+        "code": unlock.code or "",
     }
 
 

@@ -66,6 +66,7 @@ def _unlock(data):
         "by": read.sender.node_id,
         "key": read.key,
         "passcode": read.passcode,
+        "code": read.code,
         **{name: decoded[name] for name in ("nonce", "iat", "exp")},
     }
     assert dagcbor.encode({"h": VARSIG, TAG_UNLOCK: again}) == inner[67:]
@@ -80,6 +81,7 @@ def _unlocks():
         box=bytes(HOLDER.box.public_key),
         reply_to=bytes(_REPLY.public_key),
         passcode="four words or so",
+        code="314 159",
         nonce=label("nonce", 16),
         ephemeral=label("ephemeral"),
         issued=NOW,

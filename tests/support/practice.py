@@ -33,6 +33,7 @@ from undisc_node.services.consenting import Consenting
 from undisc_node.services.contents import Contents
 from undisc_node.services.department import Department
 from undisc_node.services.ended_permissions import EndedPermissions
+from undisc_node.services.errors import Unavailable
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.granting import Granted, Granting
@@ -61,6 +62,7 @@ from undisc_node.services.renaming import Renaming
 from undisc_node.services.reporting import Reporting
 from undisc_node.services.revoking import Revoking
 from undisc_node.services.room import Quotas, Room
+from undisc_node.services.second_step import SecondStep
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.sharing import Shared, Sharing
@@ -156,6 +158,7 @@ class Practice:
         self.reported: set[bytes] = set()
         self.sent_links: list[tuple[str, str, int, str]] = []
         self.sent_codes: list[tuple[str, str, str]] = []
+        self.mail_is_down = False
         self._lasting = self.catalog, self.packs, self.network
         network.nodes[self.url] = self
         self.start()
@@ -205,6 +208,7 @@ class Practice:
             own=own,
             offering=offering,
             passcodes=passcodes,
+            second=self._second_step(),
             any_node=self.any_node,
         )
         self.serving = Serving(
@@ -273,10 +277,7 @@ class Practice:
             browsing=self.browsing,
             links=self.patient_links,
             key_encryption_key=kek,
-            codes=OneTimeCodes(
-                catalog=catalog, clock=clock, entropy=entropy, node_seed=bytes(own.key.signing)
-            ),
-            send_code=lambda *sent: self.sent_codes.append(sent),
+            second=self._second_step(),
         )
         self.patient_sharing = PatientSharing(
             **decided,
@@ -316,6 +317,20 @@ class Practice:
             kit_verified=lambda: False,
             listeners={},
         )
+
+    def _second_step(self) -> SecondStep:
+        codes = OneTimeCodes(
+            catalog=self.catalog,
+            clock=self.clock,
+            entropy=self.entropy,
+            node_seed=bytes(self.own.key.signing),
+        )
+        return SecondStep(codes=codes, send_code=self._send_code)
+
+    def _send_code(self, contact: str, code: str, language: str) -> None:
+        if self.mail_is_down:
+            raise Unavailable("the mail server does not answer")
+        self.sent_codes.append((contact, code, language))
 
     def _settled(self, records: Records, study: Study) -> None:
         self.noticing.grown(records, study)

@@ -83,6 +83,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "link.made": "A link can be used; detail says how often, and whether it asks for a passcode.",
     "link.unlocked": "A node passed the protection of a link; detail says which use that was.",
     "link.wrong_passcode": "A node gave a wrong passcode for a link; detail says which one it was.",
+    "link.code_sent": "A node gave a link that asks for a one-time code, and the code was sent.",
+    "link.wrong_code": "A node gave a wrong one-time code for a link; detail says why it is none.",
     "link.reopened": "An administrator allowed new attempts at a link's passcode.",
     "link.revoked": "A link was revoked with everything that was shared with it.",
     "link.opened": "A reader passed the protection of a link in a browser.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from undisc_admin.client import segment
 from undisc_admin.command import Command, Group
 from undisc_admin.errors import CommandError, ExitCode, exit_code_of
 from undisc_admin.files import read_input
-from undisc_admin.links import ask_link, ask_passcode, read_passcode
+from undisc_admin.links import ask_code, ask_link, ask_passcode, read_code, read_passcode
 from undisc_admin.progress import Progress, Step
 from undisc_admin.render import Column, clean, clock_time, count_of, facts, moment, short, size
 from undisc_admin.screen import hint, note, say, say_json, say_table
@@ -23,7 +24,13 @@ from undisc_protocol import limits
 _LOOK_EVERY: Final = 0.5  # seconds between two looks; the node answers at once when it ends
 _PAUSE: Final = 0.02  # seconds of rest between an answer and the next question
 _RECEIPT_WAIT: Final = 3.0  # seconds to wait for the acknowledgement of a receipt
-_PASSCODES_ASKED: Final = 4  # requests for one link: one without a passcode, three with one
+_QUESTIONS: Final = 3  # for one passcode, and for one code: every wrong one counts for good
+_ASKED_FOR: Final = {
+    "locked": "passcode",
+    "wrong_passcode": "passcode",
+    "code_asked": "code",
+    "wrong_code": "code",
+}  # what an answer of the other node asks for
 _OFFER_BEGINS: Final = b"\x82"  # an envelope's first byte (SPEC.md §2.2), which no link has
 _IN_LINKS: Final = (b"://", b"%3A%2F%2F", b"%3a%2f%2f")  # one of them is in every link
 _NO_WAIT = click.option("--no-wait", is_flag=True, help="Start it and return at once.")
@@ -36,7 +43,8 @@ _NO_WAIT = click.option("--no-wait", is_flag=True, help="Start it and return at 
         "undisc fetch riverside-3f2a81c0.undisc-offer",
         "undisc fetch - < offer",
         "undisc fetch",
-        "undisc fetch - --passcode-file code.txt < link.txt",
+        "undisc fetch - --passcode-file passcode.txt < link.txt",
+        "undisc fetch - --passcode-file passcode.txt --code-file code.txt < link.txt",
     ],
 )
 @click.argument("source", metavar="[FILE|LINK]", required=False)
@@ -45,12 +53,18 @@ _NO_WAIT = click.option("--no-wait", is_flag=True, help="Start it and return at 
     type=click.Path(path_type=Path),
     help="The file whose first line is a link's passcode; asked for otherwise.",
 )
+@click.option(
+    "--code-file",
+    type=click.Path(path_type=Path),
+    help="The file whose first line is the one-time code that was sent; asked for otherwise.",
+)
 @_NO_WAIT
 @pass_session
 def fetch(
     session: Session,
     source: str | None,
     passcode_file: Path | None,
+    code_file: Path | None,
     no_wait: bool,  # noqa: FBT001 - click's flags
 ) -> None:
     """Fetch what an offer FILE or a LINK names from the practice that made it.
@@ -60,6 +74,10 @@ def fetch(
     hold a link as well as an offer. The link may be pasted as it came, with the line breaks and
     escapes of a mail program. If it is protected, its passcode is asked for.
 
+    A link in two steps asks for a code besides. The other practice sends it to the contact that
+    the patient has named, once the passcode was right; then it is asked for here. A script tries
+    without a code, is refused with `code_asked`, and tries again with --code-file.
+
     The node fetches, not this command: Ctrl-C stops watching and leaves the transfer running. It
     resumes by itself after a break of the connection.
     """
@@ -67,7 +85,7 @@ def fetch(
     if offer:
         answers = [session.client.post("fetches", {"offer": offer})]
     else:
-        answers = _unlocked(session, link, passcode_file)
+        answers = _unlocked(session, link, passcode_file, code_file)
     if len(answers) > 1:
         note(f"the link opens {count_of(len(answers), 'study', 'studies')}")
     for answer in answers:
@@ -88,29 +106,37 @@ def _read_source(source: str | None) -> tuple[str, str]:
     return "", content.decode("utf-8", "replace")
 
 
-def _unlocked(session: Session, link: str, passcode_file: Path | None) -> list[Answer]:
-    """Begin to fetch what a link opens; ask for its passcode as often as it may be mistyped."""
+def _unlocked(
+    session: Session, link: str, passcode_file: Path | None, code_file: Path | None
+) -> list[Answer]:
+    """Begin to fetch what a link opens; ask for what protects it, as often as that is bearable."""
     body = {"link": base64.b64encode(link.encode("utf-8", "replace")).decode()}
     if passcode_file:
         body["passcode"] = read_passcode(passcode_file)
-    for _ in range(_PASSCODES_ASKED):
+    if code_file:
+        body["code"] = read_code(code_file)
+    in_files = set(body)
+    asked: Counter[str] = Counter()
+    while True:
         try:
             answer = session.client.post("fetches/link", body)
         except CommandError as problem:
-            if problem.code not in {"locked", "wrong_passcode"} or passcode_file:
+            what = _ASKED_FOR.get(problem.code)
+            if what is None or what in in_files or asked[what] == _QUESTIONS:
                 raise
-            if "passcode" in body:
-                note(problem.message)
-                hint(problem.hint)
-            body["passcode"] = ask_passcode()
+            asked[what] += 1
+            body[what] = _ask(what, problem, again=what in body)
         else:
             return [Answer({"fetch": row.raw}) for row in answer.parts("fetches")]
-    raise CommandError(
-        "no passcode opened the link",
-        exit_code=ExitCode.REFUSED,
-        code="wrong_passcode",
-        hint="every wrong one counts, for good: ask whoever gave you the link",
-    )
+
+
+def _ask(what: str, problem: CommandError, *, again: bool) -> str:
+    if what == "code":
+        return ask_code(problem)
+    if again:
+        note(problem.message)
+        hint(problem.hint)
+    return ask_passcode()
 
 
 @click.group(cls=Group)

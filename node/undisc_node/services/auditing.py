@@ -51,6 +51,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "link.made": ("110113", "C"),
     "link.unlocked": ("110113", "R"),
     "link.wrong_passcode": ("110113", "E"),
+    "link.code_sent": ("110113", "E"),
+    "link.wrong_code": ("110113", "E"),
     "link.reopened": ("110113", "U"),
     "link.revoked": ("110113", "D"),
     "link.opened": ("110113", "R"),

@@ -35,22 +35,26 @@ class LinkFetching:
         self._world = world
         self._fetching = fetching
 
-    def start(self, text: str, passcode: str, actor: str) -> Sequence[Fetch]:
+    def start(self, text: str, passcode: str, actor: str, code: str = "") -> Sequence[Fetch]:
         """Begin to fetch everything that a link opens.
 
         Args:
             text: The link as somebody pasted it.
             passcode: As typed, or empty.
             actor: Who asked for it.
+            code: One-time code as typed, or empty: then the holder sends one, if the link asks for
+                it, and refuses with `code_asked`.
 
         Raises:
             RemoteProtocolError: The link is damaged, or its holder refuses.
             Refused: Its holder is not a trusted peer, or it only permits viewing.
         """
         link = read_link(text)
-        code = normal(passcode)
-        if len(code) > limits.MAX_PASSCODE:
+        passcode, code = normal(passcode), normal(code)
+        if len(passcode) > limits.MAX_PASSCODE:
             raise Oversize(f"a passcode has more than {limits.MAX_PASSCODE} characters")
+        if len(code) > limits.MAX_ONE_TIME_CODE:
+            raise Oversize(f"a one-time code has more than {limits.MAX_ONE_TIME_CODE} characters")
         world = self._world
         document = read_node_document(
             world.network.introduce(link.address), now=world.clock.now_ms() // 1000
@@ -64,7 +68,7 @@ class LinkFetching:
         # Before the link's key says anything: an unknown node could only learn that we have it.
         self._fetching.trusted(document.identity.node_id, document.card)
         take_card(world.catalog, world.journal, world.clock, document)
-        unlocked = self._unlock(link.secret, link.address, document, code)
+        unlocked = self._unlock(link.secret, link.address, document, passcode, code)
         readable = [one for one in unlocked.offers if one.capability.command == COMMAND_READ]
         if not readable:
             raise Refused(
@@ -74,7 +78,9 @@ class LinkFetching:
             )
         return [self._fetching.start(one.raw, actor, link=link.secret) for one in readable]
 
-    def _unlock(self, secret: bytes, address: str, document: NodeDocument, code: str) -> Unlocked:
+    def _unlock(
+        self, secret: bytes, address: str, document: NodeDocument, passcode: str, code: str
+    ) -> Unlocked:
         world, key = self._world, link_key(secret)
         now = world.clock.now_ms() // 1000
         reply_key = PrivateKey(world.entropy.random(KEY_SIZE))
@@ -85,7 +91,8 @@ class LinkFetching:
             to=document.identity.node_id,
             box=document.card.box,
             reply_to=bytes(reply_key.public_key),
-            passcode=code or None,
+            passcode=passcode or None,
+            code=code or None,
             nonce=world.entropy.random(REQUEST_NONCE),
             ephemeral=world.entropy.random(KEY_SIZE),
             issued=now,

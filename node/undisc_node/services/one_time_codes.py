@@ -22,6 +22,7 @@ from undisc_protocol.keys import DOMAIN_CODE, derive
 DIGITS: Final = 6  # with 25 guesses in a day, one in 40,000 finds a code
 LIFETIME_MS: Final = 10 * 60_000  # until a message has arrived and was typed
 TRIES: Final = 5  # of one code
+JUST_SENT: Final = "code_just_sent"
 PAUSE_MS: Final = 30_000  # between two codes for the same: the first may still be on its way
 A_DAY: Final = 5  # codes for the same in 24 hours
 KEPT_MS: Final = 86_400_000  # for which codes are counted; older ones can be forgotten
@@ -93,6 +94,14 @@ class OneTimeCodes:
             )
         return IssuedCode(code, now_ms + LIFETIME_MS)
 
+    def withdraw(self, context: bytes) -> None:
+        """End a code that could not be sent; it still counts as one of the day."""
+        _check(context)
+        with self._catalog.change() as records:
+            known = records.codes.get(context)
+            if known is not None:
+                records.codes.use(context, known.salt)
+
     def check(self, context: bytes, typed: str) -> None:
         """Accept the code of a context, once.
 
@@ -155,7 +164,7 @@ def _so_far(known: CodeRow | None, now_ms: int) -> tuple[int, int]:
     if not known.used and now_ms < known.made_ms + PAUSE_MS:
         raise TooManyAttempts(
             "a code was sent a moment ago",
-            code="code_just_sent",
+            code=JUST_SENT,
             hint="wait half a minute; messages can take a while",
         )
     if known.made >= A_DAY:

@@ -8,15 +8,13 @@ place, in one change: of two at once, one wins.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from hashlib import sha256
 from typing import Final
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.browsing import Browsing, opened_by_link, reader
 from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession, Kind, SessionRow
-from undisc_node.services.errors import Conflict, Refused, Unavailable
+from undisc_node.services.errors import Conflict, Refused
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.link_looks import (
     CodeTries,
@@ -28,12 +26,17 @@ from undisc_node.services.link_looks import (
     of_share,
 )
 from undisc_node.services.link_rows import LinkRow
-from undisc_node.services.one_time_codes import OneTimeCodes
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_rows import KeyKind, PatientKey, PatientShare
 from undisc_node.services.ports import Catalog, Clock, Records
 from undisc_node.services.revoking import revoke_within
+from undisc_node.services.second_step import (
+    SecondStep,
+    asking_share,
+    context_of_share,
+    context_of_visit,
+)
 from undisc_protocol import limits
 from undisc_protocol.browser import Act, Asked, read_browser
 from undisc_protocol.did import Did, decode_did
@@ -51,8 +54,6 @@ from undisc_protocol.link_code import read_code
 from undisc_protocol.log import Actor
 
 _UNKNOWN_READER: Final = "browser"
-SendCode = Callable[[str, str, str], None]
-"""Sends a one-time code: to which address or number, the code, in which language."""
 
 
 class Opening:
@@ -67,8 +68,7 @@ class Opening:
         browsing: Begins sessions.
         links: Grants to new keys.
         key_encryption_key: Finds codes.
-        codes: Makes and checks one-time codes.
-        send_code: Sends one, or None where this node sends nothing.
+        second: Sends and checks one-time codes.
     """
 
     def __init__(
@@ -82,8 +82,7 @@ class Opening:
         browsing: Browsing,
         links: PatientLinks,
         key_encryption_key: bytes,
-        codes: OneTimeCodes,
-        send_code: SendCode | None,
+        second: SecondStep,
     ) -> None:
         self._catalog = catalog
         self._journal = journal
@@ -94,7 +93,7 @@ class Opening:
         self._links = links
         self._kek = key_encryption_key
         self._typed = CodeTries(clock)
-        self._codes, self._send_code = codes, send_code
+        self._second = second
 
     def greeting(self) -> tuple[bytes, int]:
         """Return to whom browsers address what they sign, and the time, seconds."""
@@ -298,10 +297,7 @@ class Opening:
         with self._catalog.change() as records:
             contact, context = self._contact_of(records, asked.link)
             self._use_message(records, asked)
-        if self._send_code is None:
-            raise Unavailable("this node cannot send codes at the moment", code="channel_not_set")
-        made = self._codes.issue(context)
-        self._send_code(contact, made.code, language)
+        self._second.send(contact, context, language)
 
     def _contact_of(self, records: Records, did: Did) -> tuple[str, bytes]:
         """Return where codes for a link go, and what they are good for."""
@@ -309,19 +305,19 @@ class Opening:
         if key is not None and key.ended_ms is None:
             contact = contact_of_visit(records, key.visit)
             if contact:
-                return contact, _context_of_visit(key.visit, contact)
+                return contact, context_of_visit(key.visit, contact)
         link = records.links.get(did)
-        shared = next(iter(records.patients.shares_to(did)), None)
-        if link is None or shared is None or not shared.contact:
+        shared = asking_share(records, did)
+        if link is None or shared is None:
             raise Refused("this link asks for no code", code="no_contact")
         opened_by_link(records, link.did, self._now())
         check_left(link)
-        return shared.contact, _context(shared)
+        return shared.contact, context_of_share(shared)
 
     def _pass_code(self, shared: PatientShare, asked: Asked) -> None:
         if asked.code is None:
             raise Locked("the link asks for the code that was sent")
-        self._codes.check(_context(shared), asked.code)
+        self._second.check(context_of_share(shared), asked.code)
 
     def _use_message(self, records: Records, asked: Asked | None) -> None:
         if asked is None:
@@ -362,7 +358,7 @@ class Opening:
         """Accept the code that was sent to the patient: a way back after a lost device."""
         with self._catalog.look() as records:
             contact = contact_of_visit(records, key.visit)
-        self._codes.check(_context_of_visit(key.visit, contact), code)
+        self._second.check(context_of_visit(key.visit, contact), code)
 
     def claim_code(
         self, typed: str, pin: str, new: Did, *, software: bool, who: str = ""
@@ -466,16 +462,6 @@ class Opening:
         self, kind: Access, link: Did, session: bytes | None = None, who: str = ""
     ) -> AccessRow:
         return AccessRow(self._clock.now_ms(), kind, link, None, session, who, None)
-
-
-def _context(shared: PatientShare) -> bytes:
-    """Return what a one-time code is good for: this link, and this contact."""
-    return sha256(f"open {shared.audience} {shared.contact}".encode()).digest()
-
-
-def _context_of_visit(visit: bytes, contact: str) -> bytes:
-    """Return what a one-time code to the patient is good for: this visit, and this contact."""
-    return sha256(f"claim {visit.hex()} {contact}".encode()).digest()
 
 
 def _stranger(name: str) -> Actor:

@@ -3,7 +3,7 @@
 The order decides what a stranger can learn: whether the asking node may use links at all is looked
 at before whether there is such a link. An attempt is counted, durably, before a passcode is
 compared, so no number of parallel guesses, and no crash, gives more than the link bears in its
-life.
+life. The one-time code comes last: nobody who lacks the passcode can have one sent.
 """
 
 from __future__ import annotations
@@ -14,19 +14,32 @@ from undisc_node.services import auditing
 from undisc_node.services.accesses import note_node
 from undisc_node.services.auditing import Journal, Refusals
 from undisc_node.services.browsing_rows import Access
+from undisc_node.services.errors import ServiceError, TooManyAttempts
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
+from undisc_node.services.link_looks import hidden
 from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.model import PeerState
 from undisc_node.services.offering import Offering
+from undisc_node.services.one_time_codes import JUST_SENT
 from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records, Reply
 from undisc_node.services.recipients import may_receive
 from undisc_node.services.replying import reply_to
+from undisc_node.services.second_step import (
+    SecondStep,
+    asking_share,
+    context_of_share,
+    language_of,
+)
 from undisc_node.services.standing import standing_grant
 from undisc_protocol import limits
 from undisc_protocol.errors import (
     AttemptsUsedUp,
+    Busy,
+    CodeAsked,
+    CodesUsedUp,
     Locked,
     NotGranted,
     RemoteProtocolError,
@@ -34,6 +47,7 @@ from undisc_protocol.errors import (
     Revoked,
     UnknownRecipient,
     UsesUsedUp,
+    WrongCode,
     WrongPasscode,
 )
 from undisc_protocol.keys import KEY_SIZE
@@ -52,6 +66,7 @@ class Unlocking:
         own: Who we are.
         offering: Makes the offers.
         passcodes: Compares passcodes.
+        second: Sends and checks one-time codes.
         any_node: Whether nodes that are no peers may use links.
     """
 
@@ -66,6 +81,7 @@ class Unlocking:
         own: OwnIdentity,
         offering: Offering,
         passcodes: Passcodes,
+        second: SecondStep,
         any_node: bool,
     ) -> None:
         self._catalog = catalog
@@ -76,6 +92,7 @@ class Unlocking:
         self._own = own
         self._offering = offering
         self._passcodes = passcodes
+        self._second = second
         self._any_node = any_node
 
     def answer(self, body: bytes) -> Reply:
@@ -121,20 +138,22 @@ class Unlocking:
             link = self._link(records, unlock)
             self._open_shares(records, link)
             until_ms = records.links.unlocked_until(link.did, unlock.sender.node_id)
-            asks_for_code = any(one.contact for one in records.patients.shares_to(link.did))
+            shared = asking_share(records, link.did)
         if until_ms > self._clock.now_ms():
             return until_ms
         _check_left(link)
-        if asks_for_code:
-            raise Locked("the link asks for a one-time code, which is asked in a browser only")
-        if link.passcode is None:
-            return self._use(unlock, counted=False)
-        if unlock.passcode is None:
-            raise Locked("the link asks for a passcode")
-        self._count_attempt(unlock)
-        if not self._passcodes.fits(link.passcode, unlock.passcode):
-            raise self._wrong(unlock)
-        return self._use(unlock, counted=True)
+        if link.passcode is not None:
+            if unlock.passcode is None:
+                raise Locked("the link asks for a passcode")
+            self._count_attempt(unlock)
+            if not self._passcodes.fits(link.passcode, unlock.passcode):
+                raise self._wrong(unlock)
+        if shared is None:
+            return self._use(unlock, counted=link.passcode is not None)
+        with self._catalog.change() as records:
+            self._pass_message(records, unlock, counted=link.passcode is not None)
+        self._pass_code(unlock, shared)
+        return self._use(unlock, counted=None)
 
     def _link(self, records: Records, unlock: Unlock) -> LinkRow:
         """Return the link's row, if this node may use it."""
@@ -176,6 +195,40 @@ class Unlocking:
             if not records.links.take_attempt(link.did):
                 raise _no_attempts()
 
+    def _pass_code(self, unlock: Unlock, shared: PatientShare) -> None:
+        """Check the one-time code; without one, have one sent."""
+        context = context_of_share(shared)
+        if unlock.code is None:
+            raise self._sent(unlock, shared, context)
+        try:
+            self._second.check(context, unlock.code)
+        except TooManyAttempts as problem:
+            raise _no_codes(problem) from None
+        except ServiceError as problem:
+            with self._catalog.change() as records:
+                link = self._link(records, unlock)
+                self._note(records, "link.wrong_code", unlock, link, {"problem": problem.reason})
+                self._tell(records, Access.WRONG, unlock)
+            wrong = WrongCode(str(problem))
+            wrong.hint = problem.hint or wrong.hint
+            raise wrong from None
+
+    def _sent(self, unlock: Unlock, shared: PatientShare, context: bytes) -> RemoteProtocolError:
+        """Send a one-time code; return what the asking node is told."""
+        with self._catalog.look() as records:
+            language = language_of(records, shared.visit)
+        try:
+            self._second.send(shared.contact, context, language)
+        except TooManyAttempts as problem:
+            if problem.reason != JUST_SENT:
+                return _no_codes(problem)
+        except ServiceError:
+            return Busy("the one-time code that the link asks for cannot be sent at the moment")
+        else:
+            with self._catalog.change() as records:
+                self._note(records, "link.code_sent", unlock, self._link(records, unlock), {})
+        return CodeAsked(f"a code was sent to {hidden(shared.contact)}")
+
     def _use_message(self, records: Records, unlock: Unlock) -> None:
         end_ms = (unlock.expires + limits.CLOCK_SKEW) * 1000
         if not records.tickets.use_invocation(unlock.id, end_ms):
@@ -192,19 +245,30 @@ class Unlocking:
         problem.hint = f"{tries}; ask whoever gave you the link for its passcode"
         return problem
 
-    def _use(self, unlock: Unlock, *, counted: bool) -> int:
-        """Count a use and let the unlock stand, in one change with its line in the log."""
+    def _pass_message(self, records: Records, unlock: Unlock, *, counted: bool) -> None:
+        """Spend an unlock; or take back that an attempt was counted, which has spent it."""
+        if counted:
+            records.links.give_back(unlock.link)
+        else:
+            self._use_message(records, unlock)
+
+    def _use(self, unlock: Unlock, *, counted: bool | None) -> int:
+        """Count a use and let the unlock stand, in one change with its line in the log.
+
+        Args:
+            unlock: What is answered.
+            counted: Whether an attempt is counted that was right; None when it was given back.
+        """
         until_ms = self._clock.now_ms() + limits.UNLOCK_LIFETIME * 1000
         with self._catalog.change() as records:
             link = self._link(records, unlock)
-            if counted:
-                records.links.give_back(link.did)
-            else:
-                self._use_message(records, unlock)
+            if counted is not None:
+                self._pass_message(records, unlock, counted=counted)
             used = records.links.take_use(link.did)
             if used:
                 records.links.unlock(link.did, unlock.sender.node_id, until_ms)
-                detail = {"use": link.uses + 1, "passcode": int(counted)}
+                passed = {"passcode": int(link.passcode is not None), "code": int(counted is None)}
+                detail = {"use": link.uses + 1, **passed}
                 self._note(records, "link.unlocked", unlock, link, detail)
                 self._tell(records, Access.OPENED, unlock)
         if not used:
@@ -224,7 +288,7 @@ class Unlocking:
         link: LinkRow,
         detail: Mapping[str, str | int],
     ) -> None:
-        failed = kind == "link.wrong_passcode"
+        failed = kind in ("link.wrong_passcode", "link.wrong_code")
         peer = records.peers.get(unlock.sender.node_id)
         self._journal.note(
             records,
@@ -241,6 +305,12 @@ def _check_left(link: LinkRow) -> None:
         raise _no_uses()
     if link.attempts_used_up:
         raise _no_attempts()
+
+
+def _no_codes(problem: TooManyAttempts) -> CodesUsedUp:
+    used_up = CodesUsedUp(str(problem))
+    used_up.hint = problem.hint or used_up.hint
+    return used_up
 
 
 def _no_uses() -> UsesUsedUp:

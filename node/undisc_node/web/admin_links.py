@@ -97,12 +97,12 @@ async def fetch_link(request: web.Request) -> web.StreamResponse:
     """POST /admin/v1/fetches/link: bring everything that a link of another node opens."""
     fields = await read_fields(request)
     link = fields.data("link").decode("utf-8", "replace")
-    passcode = fields.text("passcode", optional=True)
+    passcode, code = fields.text("passcode", optional=True), fields.text("code", optional=True)
     fields.done()
 
     def work(uses: AdminUses, actor: str) -> Json:
         names = names_in(uses)
-        begun = uses.link_fetching.start(link, passcode, actor)
+        begun = uses.link_fetching.start(link, passcode, actor, code)
         return {
             "fetches": [fetch_json(one, uses.fetching.progress(one.id), names) for one in begun]
         }

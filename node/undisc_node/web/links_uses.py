@@ -41,5 +41,5 @@ class KeepsLinks(Protocol):
 class FetchesLinks(Protocol):
     """Fetches with links that this node was given."""
 
-    def start(self, text: str, passcode: str, actor: str) -> Sequence[Fetch]:
+    def start(self, text: str, passcode: str, actor: str, code: str = "") -> Sequence[Fetch]:
         """Begin to fetch everything that a link opens."""

@@ -38,6 +38,7 @@ from undisc_node.services.receipts import Receipts
 from undisc_node.services.restoring import Restoring
 from undisc_node.services.retention import Retention
 from undisc_node.services.revoking import Revoking
+from undisc_node.services.second_step import SecondStep
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
 from undisc_node.services.staff import Staff
@@ -154,6 +155,9 @@ def build(  # noqa: PLR0915 - a statement for each part
         fetched=meters.fetched,
     )
     fetching = Fetching(world=world, peering=peering, journal=journal)
+    outlets = build_outlets(settings, clock=clock, entropy=entropy)
+    codes = OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed)
+    second = SecondStep(codes=codes, send_code=outlets.send_code)
     links = build_links(
         settings,
         catalog=catalog,
@@ -165,6 +169,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         offering=offering,
         world=world,
         fetching=fetching,
+        second=second,
     )
     studies = Studies(
         catalog=catalog,
@@ -250,7 +255,6 @@ def build(  # noqa: PLR0915 - a statement for each part
         own=own,
         offering=offering,
     )
-    outlets = build_outlets(settings, clock=clock, entropy=entropy)
     patients = build_patients(
         catalog=catalog,
         journal=journal,
@@ -261,9 +265,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         sharing=links.sharing,
         passcodes=links.passcodes,
         key_encryption_key=keys.key_encryption_key,
-        send_code=outlets.send_code,
+        second=second,
         send_link=outlets.send_link,
-        codes=OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed),
         parts=StudyParts(packs=packs, contents=contents),
     )
     messages = build_messages(

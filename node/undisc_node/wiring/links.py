@@ -14,6 +14,7 @@ from undisc_node.services.linking import Linking
 from undisc_node.services.offering import Offering
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.ports import Catalog, Clock, Entropy
+from undisc_node.services.second_step import SecondStep
 from undisc_node.services.sharing import Sharing
 from undisc_node.services.unlocking import Unlocking
 
@@ -51,6 +52,7 @@ def build_links(
     offering: Offering,
     world: FetchWorld,
     fetching: Fetching,
+    second: SecondStep,
 ) -> Links:
     """Build the use cases of links; both sides hash passcodes one at a time."""
     passcodes = Passcodes(entropy=entropy)
@@ -70,6 +72,7 @@ def build_links(
             own=own,
             offering=offering,
             passcodes=passcodes,
+            second=second,
             any_node=any_node,
         ),
         fetching=LinkFetching(world=world, fetching=fetching),

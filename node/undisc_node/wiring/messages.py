@@ -19,12 +19,12 @@ from undisc_node.services.emergencies import Emergencies
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.message_rows import VisitLink
 from undisc_node.services.messaging import Messaging
-from undisc_node.services.opening import SendCode
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_sharing import SendLink
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.queueing import Queueing
 from undisc_node.services.reaching import Reaching
+from undisc_node.services.second_step import SendCode
 from undisc_node.services.sending_now import Appearance, SendingNow
 from undisc_node.wiring.duties import Duty
 

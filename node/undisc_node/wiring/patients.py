@@ -9,12 +9,12 @@ from undisc_node.services.auditing import Journal
 from undisc_node.services.browsing import Browsing
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.offering import Offering
-from undisc_node.services.one_time_codes import OneTimeCodes
-from undisc_node.services.opening import Opening, SendCode
+from undisc_node.services.opening import Opening
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_sharing import PatientSharing, SendLink
 from undisc_node.services.ports import Catalog, Clock, Entropy
+from undisc_node.services.second_step import SecondStep
 from undisc_node.services.sharing import Sharing
 from undisc_node.services.study_parts import StudyParts
 from undisc_node.wiring.duties import Duty
@@ -53,9 +53,8 @@ def build_patients(
     sharing: Sharing,
     passcodes: Passcodes,
     key_encryption_key: bytes,
-    codes: OneTimeCodes,
+    second: SecondStep,
     parts: StudyParts,
-    send_code: SendCode | None = None,
     send_link: SendLink | None = None,
 ) -> PatientParts:
     """Build it; all of them hash passcodes one at a time, together with the doors of nodes."""
@@ -78,8 +77,7 @@ def build_patients(
         browsing=browsing,
         links=links,
         key_encryption_key=key_encryption_key,
-        codes=codes,
-        send_code=send_code,
+        second=second,
     )
     return PatientParts(
         links=links,
@@ -94,7 +92,7 @@ def build_patients(
             passcodes=passcodes,
             offering=offering,
             parts=parts,
-            sends_codes=send_code is not None,
+            sends_codes=second.sends,
             send_link=send_link,
             urls=own.urls,
         ),

@@ -251,14 +251,6 @@ def test_a_code_is_sent_for_a_link_that_asks_for_one_only(patient):
     assert patient.practice.sent_codes == []
 
 
-def test_a_node_does_not_get_around_the_second_step(patient, found):
-    practice, hospital = patient.practice, found("hospital")
-    befriend(practice, hospital)
-    shared(patient, TWO_STEP)
-    with pytest.raises(Locked):
-        hospital.link_fetching.start(write_link(practice.url, SECRET), "blue horse", "admin")
-
-
 @pytest.mark.parametrize("contact", ["nobody", "@", "a@b@", "12", "x@y"])
 def test_a_contact_that_cannot_be_reached_is_refused(patient, contact):
     with pytest.raises(Invalid):

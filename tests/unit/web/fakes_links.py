@@ -48,8 +48,8 @@ class FakeLinkFetching:
         self._fetch = fetch
         self.given = []
 
-    def start(self, text, passcode, actor):
-        self.given.append((text, passcode))
+    def start(self, text, passcode, actor, code=""):
+        self.given.append((text, passcode, code))
         return [self._fetch]
 
 
