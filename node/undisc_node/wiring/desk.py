@@ -10,8 +10,11 @@ from undisc_node.config import Settings
 from undisc_node.services.asking import Asking
 from undisc_node.services.auditing import Journal
 from undisc_node.services.desk_rows import ChannelKind
+from undisc_node.services.fetching import Fetching
+from undisc_node.services.link_fetching import LinkFetching
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_links import PatientLinks
+from undisc_node.services.peering import Peering
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.signing_in import SigningIn
 from undisc_node.services.staff import Staff
@@ -52,6 +55,9 @@ def build_desk(
     messages: MessageParts,
     carries: Callable[[ChannelKind], bool],
     passcodes: Passcodes,
+    fetching: Fetching,
+    link_fetching: LinkFetching,
+    peering: Peering,
     journal: Journal,
     clock: Clock,
     entropy: Entropy,
@@ -90,6 +96,9 @@ def build_desk(
             reaching=messages.reaching,
             queueing=department["queueing"],
             staff=staff,
+            fetching=fetching,
+            link_fetching=link_fetching,
+            peers=peering.list,
             now_ms=clock.now_ms,
             random=entropy.random,
             public_url=urls[0].rstrip("/") if urls else "",

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from undisc_node.web.desk import asks, day, people, queue, signing, visits
+from undisc_node.web.desk import asks, day, fetches, people, queue, signing, visits
 from undisc_node.web.desk.sessions import admin_page, see, staff_page
 from undisc_node.web.pages.forms import FORM_BODY
 from undisc_node.web.routing import NO_BODY, Authority, Handler, Route
@@ -57,6 +57,9 @@ ROUTES: Final = (
     _reads("/desk/queue", staff_page(queue.rows)),
     _reads("/desk/queue/{row}", staff_page(queue.show)),
     _takes("/desk/queue/{row}", staff_page(queue.resolve)),
+    _reads("/desk/fetches", staff_page(fetches.fetches)),
+    _takes("/desk/fetches", staff_page(fetches.start)),
+    _takes("/desk/fetches/{fetch}/resume", staff_page(fetches.resume)),
     _reads("/desk/people", admin_page(people.people)),
     _takes("/desk/people", admin_page(people.add)),
     _takes("/desk/people/{name}/disable", admin_page(people.disable)),

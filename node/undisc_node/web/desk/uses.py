@@ -17,7 +17,9 @@ from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.queueing import Decision
 from undisc_node.services.signing_in import Enrolment, SignedIn
 from undisc_node.services.staff_rows import Role, StaffMember
+from undisc_node.web.admin_uses import Fetches
 from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
+from undisc_node.web.links_uses import FetchesLinks
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients
 
 
@@ -166,6 +168,9 @@ class DeskUses:
     reaching: ReachesPatients
     queueing: KeepsQueue
     staff: KeepsStaff
+    fetching: Fetches
+    link_fetching: FetchesLinks
+    peers: Callable[[], Sequence[Peer]]
     now_ms: Callable[[], int]
     random: Callable[[int], bytes]
     public_url: str
