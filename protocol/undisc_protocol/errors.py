@@ -119,6 +119,24 @@ class ForkedIdentity(RemoteProtocolError):
     hint = "two nodes claim to be the same one; the administrators must talk to each other"
 
 
+class BrokenCommitment(RemoteProtocolError):
+    """A node says something else in a pairing than it committed to."""
+
+    code = "broken_commitment"
+    layer = "identity"
+    status = 403
+    hint = "somebody may be between the two nodes; invite again, on another way"
+
+
+class NoInvitation(RemoteProtocolError):
+    """The invitation is unknown, used up or expired; the answer does not say which."""
+
+    code = "no_invitation"
+    layer = "standing"
+    status = 403
+    hint = "an invitation is good for one try within five minutes; ask for a new one"
+
+
 class CannotOpen(RemoteProtocolError):
     """Sealed bytes do not open with our key."""
 

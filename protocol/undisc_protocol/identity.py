@@ -323,7 +323,7 @@ def _read_card(raw: bytes) -> tuple[Envelope, StatusCard]:
         number=fields.integer("n", most=limits.MAX_IDENTITY_RECORDS - 1),
         seq=fields.integer("seq"),
         name=_name(fields.text("name", least=1, most=limits.MAX_NODE_NAME)),
-        urls=tuple(_url(item) for item in fields.array("urls", most=limits.MAX_URLS)),
+        urls=tuple(check_url(item) for item in fields.array("urls", most=limits.MAX_URLS)),
         box=fields.fixed("box", KEY_SIZE),
         checkpoint=None if checkpoint is None else Checkpoint.from_value(checkpoint),
         issued=fields.integer("iat"),
@@ -343,9 +343,14 @@ def _name(text: str) -> str:
     return text
 
 
-def _url(value: Value) -> str:
+def check_url(value: Value) -> str:
+    """Return an address as a card may hold it.
+
+    Raises:
+        BadFields: It has another form.
+    """
     if not isinstance(value, str) or len(value) > limits.MAX_URL or not _URL.fullmatch(value):
-        raise BadFields("an address in a status card is not a plain http or https URL")
+        raise BadFields("an address of a node is not a plain http or https URL")
     return value
 
 

@@ -17,6 +17,8 @@
 | kept authenticator | sealed       | HKDF of the key-encryption key    | undisc/v1/second-key   |
 | patient's link     | sealed       | HKDF of the key-encryption key    | undisc/v1/patient-link |
 | handle of a code   | 32 bytes     | HMAC of the code                  | undisc/v1/patient-code |
+| pairing key        | 32 bytes     | HKDF of an invitation's token     | undisc/v1/pairing      |
+| pairing handle     | 32 bytes     | HKDF of an invitation's token     | undisc/v1/pair-handle  |
 | kit key            | 32 bytes     | Argon2id of the kit's passphrase  | undisc/v1/recovery-kit |
 | fetch key          | X25519       | random; one for each invocation   |                        |
 | backup key         | 32 bytes     | HKDF of the key-encryption key    | undisc/v1/backup       |
@@ -63,6 +65,8 @@ DOMAIN_CODE: Final = b"undisc/v1/code"
 DOMAIN_AUTHENTICATOR: Final = b"undisc/v1/second-key"
 DOMAIN_PATIENT_LINK: Final = b"undisc/v1/patient-link"
 DOMAIN_PATIENT_CODE: Final = b"undisc/v1/patient-code"
+DOMAIN_PAIRING: Final = b"undisc/v1/pairing"
+DOMAIN_PAIRING_HANDLE: Final = b"undisc/v1/pair-handle"
 DOMAIN_KIT: Final = b"undisc/v1/recovery-kit"
 DOMAIN_BACKUP: Final = b"undisc/v1/backup"
 

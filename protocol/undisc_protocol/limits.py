@@ -25,6 +25,18 @@ MAX_IDENTITY_RECORD: Final = 1_024  # bytes; a record has about 220
 MAX_IDENTITY_RECORDS: Final = 32  # records of one node; that many still fit a receipt
 MAX_STATUS_CARD: Final = 4_096  # bytes; eight addresses of 256 characters fit
 STATUS_CARD_LIFETIME: Final = 30 * 86_400  # seconds; a frozen old card ages out (TUF freeze attack)
+MAX_INVITATION: Final = 2_048  # characters of an invitation as pasted; a usual one has 200
+MAX_INVITATION_URLS: Final = (
+    3  # addresses in it: one for each line to the internet; QR codes are small
+)
+INVITATION_LIFETIME: Final = (
+    300  # seconds; long enough to paste, too short to be found in a mailbox
+)
+PAIRING_LIFETIME: Final = (
+    900  # seconds from the invitation to both decisions: time for a phone call
+)
+MAX_PAIRING: Final = 24_576  # bytes of a message of a pairing; a node document of full size
+MAX_VERDICT: Final = 512  # bytes of a signed verdict; it has about 220
 MAX_KIT: Final = 65_536  # characters of a recovery kit's text; a page has about 1,100
 
 # --- Capabilities (SPEC.md §4) ------------------------------------------------------------------

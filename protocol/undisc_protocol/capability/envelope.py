@@ -52,6 +52,7 @@ TAG_UNLOCK: Final = "undisc/unlock@1"
 TAG_UNLOCK_REQUEST: Final = "undisc/unlock-request@1"
 TAG_BROWSER: Final = "undisc/browser@1"
 TAG_HANDING: Final = "undisc/handing@1"
+TAG_PAIRING: Final = "undisc/pairing@1"
 
 _HEAD = b"\x82\x58\x40"
 _SIGNED_AT = len(_HEAD) + 64
