@@ -15,6 +15,7 @@ from undisc_protocol.identity import NodeId, read_identity
 from undisc_protocol.manifest import Manifest
 from undisc_protocol.notice import read_notice, read_noticed
 from undisc_protocol.offer import read_offer
+from undisc_protocol.poll import read_poll, read_polled
 from undisc_protocol.recall import read_memory, read_recall
 from undisc_protocol.receipt import open_receipt, read_acknowledgement
 from undisc_protocol.transfer import (
@@ -281,6 +282,29 @@ def read_answer_to_offer(vector):
     return {"does": does.value}
 
 
+def read_polling(vector):
+    poll = read_poll(_filled(vector, "body"), **_own(vector))
+    return {
+        "hash": poll.hash.hex(),
+        "sender": poll.sender.node_id.hex(),
+        "name": poll.card.name,
+    }
+
+
+def read_errands(vector):
+    polled = read_polled(
+        _filled(vector, "body"),
+        status=int(vector.headers["status"]),
+        request=request_hash(vector.parts["request"]),
+        peer=Did(vector.headers["peer"]),
+        poll_key=PrivateKey(vector.parts["poll-key"]),
+    )
+    return {
+        "paths": " ".join(one.path for one in polled.errands),
+        "more": str(polled.more),
+    }
+
+
 READERS = {
     "box": read_box,
     "box-seal": seal_box,
@@ -299,5 +323,7 @@ READERS = {
     "noticed": read_acknowledged_notice,
     "handing": read_handed_over,
     "handed": read_answer_to_offer,
+    "poll": read_polling,
+    "polled": read_errands,
     "fetch": drive_fetch,
 }

@@ -34,7 +34,7 @@ from fuzz.target import Target
 FINDINGS: Final = Path(__file__).parents[1] / "data" / "fuzz-findings"
 FAMILIES: Final = (
     "encoding", "capability", "identity", "exchange", "packs", "backup", "dicom", "reading", "web",
-    "admin", "hl7", "links", "questions", "pairing",
+    "admin", "hl7", "links", "questions", "pairing", "polling",
 )  # fmt: skip
 
 
