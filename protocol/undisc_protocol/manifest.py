@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import accumulate
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from undisc_protocol import dagcbor, keys, limits
@@ -38,6 +39,7 @@ _OBJECT = (
     "modality",
     "number",
 )
+_values = attrgetter(*_OBJECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class ManifestObject:
 
     def to_value(self) -> list[Value]:
         """Return the array of SPEC.md §6.4."""
-        return [getattr(self, name) for name in _OBJECT]
+        return list(_values(self))
 
     @classmethod
     def from_value(cls, value: Value) -> ManifestObject:

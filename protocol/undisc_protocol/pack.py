@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from undisc_protocol import dagcbor, keys, limits
@@ -88,6 +89,7 @@ _OBJECT = (
     "replaces",
     "at_ms",
 )
+_values = attrgetter(*_OBJECT)
 _INDEX_ENTRY = ("header_at", "extent_at", "header")
 
 
@@ -256,7 +258,7 @@ class ObjectHeader:
 
     def to_value(self) -> list[Value]:
         """Return the array of SPEC.md §5.3."""
-        return [getattr(self, name) for name in _OBJECT]
+        return list(_values(self))
 
     @classmethod
     def from_value(cls, value: Value) -> ObjectHeader:
@@ -290,10 +292,10 @@ class ObjectHeader:
             LocalProtocolError: `decode` would refuse it.
         """
         try:
-            ObjectHeader.from_value(self.to_value())
+            ObjectHeader.from_value(value := self.to_value())
         except RemoteProtocolError as error:
             raise LocalProtocolError(f"not an object header: {error}") from error
-        return dagcbor.encode(self.to_value())
+        return dagcbor.encode(value)
 
     @classmethod
     def decode(cls, encoded: bytes) -> ObjectHeader:
