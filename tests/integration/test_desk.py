@@ -11,61 +11,17 @@ import pytest
 from support import hl7_messages as hl7
 from support.authenticator import Authenticator
 from support.chromium import PHONE, chromium, look, visitor
-from support.dicom_files import IMPLICIT, SC, data_set
-from support.mail_server import mail_server
-from support.raw_sender import RawSender
-from support.ris import Ris, with_hl7
-from support.two_nodes import RunningNode, befriend, settings, short_directory
+from support.desk_house import PASSWORD, desk, desk_practice, scan, sign_in, until_shown
+from support.ris import Ris
 
 pytestmark = pytest.mark.integration
-PASSWORD = "four words nobody guesses"
-SECONDS = 40.0
 
 
 @pytest.fixture(scope="module")
 def practice():
     """A practice whose desk is open, and a hospital that it trusts."""
-    with mail_server() as mailbox, short_directory() as directory:
-        node, hospital = (
-            RunningNode(directory / "a", "Praxis Süd"),
-            RunningNode(directory / "b", "Hospital Norte"),
-        )
-        try:
-            for one in (node, hospital):
-                one.init()
-            settings(node, ingest__settle_seconds=1)
-            with (node.home / "undisc.toml").open("a") as file:
-                file.write(
-                    f'\n[release]\nwhen = "click"\n\n[email]\nhost = "127.0.0.1"\n'
-                    f'port = {mailbox.port}\nsecurity = "none"\nfrom = "praxis@example.org"\n'
-                )
-            node.mailbox = mailbox
-            node.hl7_port = with_hl7(node)
-            for one in (node, hospital):
-                one.start()
-            befriend(node, hospital)
-            node.admin.post("staff", {"name": "anna", "role": "admin", "password": PASSWORD})
-            yield node
-        finally:
-            for one in (node, hospital):
-                one.stop()
-
-
-def desk(node):
-    return f"http://127.0.0.1:{node.internal_port}"
-
-
-def sign_in(page, app=None, name="anna", password=PASSWORD):
-    """Sign in; return the authenticator, which is set up the first time."""
-    page.goto("/desk/sign-in")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Go on").click()
-    app = app or Authenticator(page.locator("p > .code").inner_text())
-    page.get_by_label("Code", exact=True).fill(app.code())
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/desk/")
-    return app
+    with desk_practice() as (node, _hospital):
+        yield node
 
 
 @pytest.fixture(scope="module")
@@ -93,22 +49,6 @@ def app(practice):
         look(page, "desk-empty-day")
         assert page.context.cookies() != before  # the session was rotated
         return made
-
-
-def scan(node, study, accession, patient_id):
-    """Send one image as a scanner does."""
-    uid = f"{study}.1.1"
-    body = data_set(
-        study_uid=study.encode(),
-        series_uid=f"{study}.1".encode(),
-        sop_uid=uid.encode(),
-        accession=accession,
-        patient_id=patient_id,
-        birth_date=b"19700102",
-    )
-    with RawSender(("127.0.0.1", node.dicom_port), [(SC, IMPLICIT)]) as sender:
-        assert sender.store(1, SC, uid, body)[0] == 0
-        sender.release()
 
 
 def prepare(page, number="P-100"):
@@ -188,16 +128,6 @@ def test_a_consent_in_spanish_on_the_tablet_and_what_comes_of_it(practice, app):
     said = practice.admin.get("consents").raw["consents"][0]
     assert (said["text"]["language"], said["method"], said["witness"]) == ("es", "drawn", "anna")
     assert re.fullmatch(r"drawn signature, SHA-256 [0-9a-f]{64}", said["evidence"])
-
-
-def until_shown(page, found):
-    """Load a page again until the node has done what makes something appear."""
-    deadline = time.monotonic() + SECONDS
-    while not found.count():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.5)
-        page.reload()
-    return found
 
 
 def await_button(page, name):

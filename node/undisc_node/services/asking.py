@@ -27,7 +27,7 @@ from undisc_node.services.ask_facts import (
 )
 from undisc_node.services.consent_rows import Consent, Decision, Method, Visit
 from undisc_node.services.consent_rules import Wish
-from undisc_node.services.consenting import Consenting
+from undisc_node.services.consenting import Also, Consenting
 from undisc_node.services.desk_rows import Ask, Channel, ChannelKind, Signature, VisitPin
 from undisc_node.services.errors import Conflict, Invalid, NotFound
 from undisc_node.services.model import Peer, PeerState
@@ -213,11 +213,7 @@ class Asking:
         asked = self.of(secret)
         if asked is None:
             raise _over()
-        channels = self._channels(answer)
-        kept = None
-        if answer.decision is Decision.YES and channels:
-            check_pin(answer.pin, asked.facts.patient.birth_date)
-            kept = self._passcodes.keep(answer.pin)
+        wishes = self._wishes(asked.facts, answer, by="", needs_pin=True)
         if answer.drawn:
             check_signature(answer.drawn)
         elif answer.decision is Decision.YES and not answer.typed.strip():
@@ -231,6 +227,56 @@ class Asking:
             records.desk.put_ask(
                 replace(ask, handle=b"", session=b"", done_ms=now_ms, visit=visit.id)
             )
+            wishes(records, consent, visit)
+            if answer.drawn:
+                records.wishes.add_signature(Signature(consent.id, answer.drawn))
+
+        wish = self._wish(asked.facts, answer, asked.ask.by)
+        return self._consenting.record(wish, asked.ask.by, also)
+
+    # --- Without a device -------------------------------------------------------------------------
+
+    def take_down(
+        self, facts: AskFacts, answer: Answer, by: str, *, method: Method, evidence: str
+    ) -> tuple[Consent, Visit]:
+        """Record a decision that was given on paper, or spoken in front of staff.
+
+        Args:
+            facts: What it is about.
+            answer: What was decided; without a signature. A PIN may come later.
+            by: The member of staff who was there.
+            method: `paper` or `spoken`.
+            evidence: Where the form is kept; needed for a yes on paper.
+
+        Raises:
+            Invalid: Something is missing or cannot be.
+            NotFound: A named practice is unknown.
+            Conflict: A no, while a yes about the same order stands.
+        """
+        if method not in (Method.PAPER, Method.SPOKEN):
+            raise Invalid("the desk takes down what was signed on paper or said", code="bad_method")
+        if method is Method.PAPER and answer.decision is Decision.YES and not evidence.strip():
+            raise Invalid(
+                "a yes on paper names where the form is kept",
+                code="no_evidence",
+                hint="such as its number, or the folder",
+            )
+        wish = replace(self._wish(facts, answer, by), method=method, evidence=evidence.strip())
+        wishes = self._wishes(facts, answer, by=by, needs_pin=False)
+        return self._consenting.record(wish, by, wishes)
+
+    # --- Within ---------------------------------------------------------------------------------
+
+    def _wishes(self, facts: AskFacts, answer: Answer, *, by: str, needs_pin: bool) -> Also:
+        """Check ways of delivery and PIN; return what records them together with the decision."""
+        channels = self._channels(answer)
+        kept = None
+        if channels and (answer.pin or needs_pin):
+            check_pin(answer.pin, facts.patient.birth_date)
+            kept = self._passcodes.keep(answer.pin)
+
+        def also(records: Records, _consent: Consent, visit: Visit) -> None:
+            now_ms = self._clock.now_ms()
             for kind, address in channels:
                 is_plain = kind is not ChannelKind.PRINT
                 records.wishes.put_channel(
@@ -240,19 +286,14 @@ class Asking:
                         address,
                         answer.language,
                         accepted_ms=now_ms if is_plain else None,
-                        by="",
+                        by=by,
                         at_ms=now_ms,
                     )
                 )
             if kept is not None:
                 records.wishes.put_pin(VisitPin(visit.id, kept))
-            if answer.drawn:
-                records.wishes.add_signature(Signature(consent.id, answer.drawn))
 
-        wish = self._wish(asked.facts, answer, asked.ask.by)
-        return self._consenting.record(wish, asked.ask.by, also)
-
-    # --- Within ---------------------------------------------------------------------------------
+        return also
 
     def _opened(self, records: Records, ask: Ask) -> str:
         secret = self._entropy.random(SECRET)

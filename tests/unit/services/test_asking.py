@@ -246,3 +246,61 @@ def test_a_pin_has_six_to_twelve_digits(pin):
 def test_neither_pin_nor_patient_is_in_what_is_printed(desk):
     assert "271828" not in repr(YES)
     assert "Jane" not in repr(desk.asking.prepare(FACTS, "anna"))
+
+
+# --- Without a device -----------------------------------------------------------------------------
+
+
+def test_a_yes_on_paper_is_recorded_with_everything_that_a_tablet_asks(desk):
+    hospital = desk.hospital.own.id.hex()
+    answer = replace(YES, drawn=b"", recipients=(hospital,))
+    consent, visit = desk.asking.take_down(
+        FACTS, answer, "anna", method=Method.PAPER, evidence=" folder 7, no. 12 "
+    )
+    said = consent.statement
+    assert (said.method, said.evidence, said.witness) == (Method.PAPER, "folder 7, no. 12", "anna")
+    assert [one.node.hex() for one in said.recipients] == [hospital]
+    with desk.records() as records:
+        channels = records.wishes.channels(visit.id)
+        assert {(one.kind, one.by) for one in channels} == {
+            (ChannelKind.EMAIL, "anna"),
+            (ChannelKind.PRINT, "anna"),
+        }
+        assert records.wishes.pin(visit.id) is not None
+        assert records.wishes.signature(consent.id) is None
+
+
+def test_who_says_yes_on_the_telephone_gets_a_pin_later(desk):
+    answer = replace(YES, drawn=b"", pin="")
+    _, visit = desk.asking.take_down(
+        FACTS, answer, "anna", method=Method.SPOKEN, evidence="telephone, 10:12"
+    )
+    with desk.records() as records:
+        assert records.wishes.channels(visit.id)
+        assert records.wishes.pin(visit.id) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "method", "evidence", "code"),
+    [
+        ({}, Method.PAPER, " ", "no_evidence"),
+        ({}, Method.DRAWN, "x", "bad_method"),
+        ({"accepted": False}, Method.PAPER, "x", "not_accepted"),
+        ({"pin": "123456"}, Method.PAPER, "x", "weak_pin"),
+    ],
+)
+def test_what_the_desk_cannot_take_down(desk, change, method, evidence, code):
+    with pytest.raises(Invalid) as caught:
+        desk.asking.take_down(
+            FACTS, replace(YES, **change), "anna", method=method, evidence=evidence
+        )
+    assert caught.value.reason == code
+    with desk.records() as records:
+        assert records.consents.list(patient="", limit=9) == []
+
+
+def test_a_no_needs_neither_form_nor_address(desk):
+    consent, _ = desk.asking.take_down(
+        FACTS, Answer(Decision.NO, language="es"), "anna", method=Method.PAPER, evidence=""
+    )
+    assert (consent.statement.decision, consent.statement.method) == (Decision.NO, Method.PAPER)

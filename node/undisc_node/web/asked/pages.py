@@ -8,22 +8,21 @@ it cannot come from here to the desk.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from aiohttp import hdrs, web
 
-from undisc_node.services.ask_facts import MAX_PIN, Answer
 from undisc_node.services.asking import SECRET, Asked
 from undisc_node.services.consent_rows import ConsentText, Decision
 from undisc_node.services.desk_rows import ChannelKind
 from undisc_node.services.errors import Invalid, NotFound, ServiceError
 from undisc_node.services.model import Peer
 from undisc_node.web import keys
+from undisc_node.web.asked.answers import FIELDS, SECRET_FIELDS, answer_of
 from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.asked.words import blocks_of
-from undisc_node.web.pages.forms import Form, read_form, token_of
+from undisc_node.web.pages.forms import read_form, token_of
 from undisc_node.web.pages.protecting import cookie_of, set_cookie
 from undisc_node.web.pages.rendering import LANGUAGE, language_of, page
 from undisc_node.web.pages.texts import problem_text
@@ -35,18 +34,6 @@ ASK: Final = "/c/ask"
 _DONE: Final = "/c/done"
 SMALL: Final = 8_192  # bytes; a code and a token
 ANSWER_BODY: Final = 160 * 1024  # bytes: 64 KiB of signature in base64, signs escaped, and text
-_MOST_DRAWN: Final = 88_000  # characters of base64 of the largest signature
-_MOST: Final = 320  # characters of a name or an address
-_FIELDS: Final[Mapping[str, str]] = {
-    # code of what is wrong -> field it is shown beside
-    "bad_email": "email",
-    "bad_telephone": "text",
-    "bad_pin": "pin",
-    "weak_pin": "pin",
-    "not_accepted": "accepted-1",
-    "not_signed": "typed",
-    "bad_signature": "typed",
-}
 _Result = TypeVar("_Result")
 
 
@@ -143,63 +130,26 @@ async def decide(request: web.Request) -> web.StreamResponse:
     if asked is None:
         return _see(START)
     language = _language(request, asked)
-    answer = _answer(form, language)
+    answer = answer_of(form, language)
     problems = {name: problem_text(request, code, language) for name, code in form.problems.items()}
     if answer is not None and not (problems and answer.decision is Decision.YES):
         try:
             await _run(request, lambda uses: uses.asking.answer(secret, answer))
         except (Invalid, ServiceError) as problem:
-            name = _FIELDS.get(problem.reason, "")
+            name = FIELDS.get(problem.reason, "")
             problems = {name: problem_text(request, problem, language)}
         else:
             said = "yes" if answer.decision is Decision.YES else "no"
             response = _see(f"{_DONE}?said={said}&{LANGUAGE}={language}")
             set_cookie(request, response, COOKIE, "")
             return response
-    values = {name: given for name, given in form.values().items() if name not in _SECRET}
+    values = {name: given for name, given in form.values().items() if name not in SECRET_FIELDS}
     return await _question(request, asked, values, problems, 422)
 
 
 def _is_offered(request: web.Request, kind: ChannelKind) -> bool:
     """Tell whether a link can go that way: paper always can."""
     return kind is ChannelKind.PRINT or request.app[keys.ASKED].carries(kind)
-
-
-_SECRET: Final = frozenset({"pin", "pin_again", "drawn"})
-"""Fields that are never put back into a page."""
-
-
-def _answer(form: Form, language: str) -> Answer | None:
-    """Read an answer; problems are noted in the form."""
-    decision = form.choice("decision", Decision)
-    if decision is None:
-        return None
-    channels = []
-    for kind in ChannelKind:
-        if kind in form.many("channel"):
-            address = "" if kind is ChannelKind.PRINT else form.text(kind, most=_MOST, needed=True)
-            channels.append((kind, address))
-    pin, again = form.secret("pin", most=MAX_PIN), form.secret("pin_again", most=MAX_PIN)
-    if channels and pin != again:
-        form.problems["pin_again"] = "pins_differ"
-    return Answer(
-        decision=decision,
-        recipients=form.many("to"),
-        channels=tuple(channels),
-        accepted=form.flag("accepted"),
-        pin=pin,
-        drawn=_drawn(form),
-        typed=form.text("typed", most=_MOST),
-        language=language,
-    )
-
-
-def _drawn(form: Form) -> bytes:
-    try:
-        return base64.b64decode(form.secret("drawn", most=_MOST_DRAWN), validate=True)
-    except (binascii.Error, ValueError):
-        form.problems["typed"] = "bad_signature"
-        return b""
 
 
 async def done(request: web.Request) -> web.StreamResponse:

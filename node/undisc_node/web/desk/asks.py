@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time
-from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from undisc_node.services.ask_facts import AskFacts
-from undisc_node.services.consent_rows import Covers, Decider
 from undisc_node.services.department_rows import Order
 from undisc_node.services.errors import Invalid, NotFound
 from undisc_node.services.model import Patient, Peer
 from undisc_node.web import keys
 from undisc_node.web.asked import pages as asked_pages
+from undisc_node.web.desk.facts import FIELDS, facts_of, find_order
 from undisc_node.web.desk.sessions import (
     desk_page,
     form_of,
@@ -28,19 +26,9 @@ from undisc_node.web.desk.sessions import (
 )
 from undisc_node.web.desk.uses import DeskUses
 from undisc_node.web.fields import read_hex
-from undisc_node.web.pages.forms import Form
 from undisc_node.web.pages.protecting import set_cookie
 from undisc_node.web.pages.qr import qr_picture
 from undisc_node.web.pages.texts import problem_text
-
-_NAME: Final = 64  # characters of a part of a name or of a number (VR PN and LO, PS3.5 §6.2)
-_FIELDS: Final[Mapping[str, str]] = {
-    "no_patient_id": "patient_id",
-    "no_authority": "authority",
-    "minor": "decider-parent",
-    "of_age": "decider-parent",
-    "bad_end": "ends",
-}
 
 
 async def ask_form(request: web.Request) -> web.StreamResponse:
@@ -56,7 +44,7 @@ async def _form(
     status: int = 200,
 ) -> web.Response:
     def work(desk: DeskUses) -> tuple[Order | None, Sequence[Peer]]:
-        order = _order(desk, order_id)
+        order = find_order(desk, order_id)
         return order, desk.asking.offered(AskFacts(order.patient if order else Patient()))
 
     order, peers = await run(request, work)
@@ -75,83 +63,21 @@ async def _form(
     )
 
 
-def _order(desk: DeskUses, order_id: str) -> Order | None:
-    return desk.ordering.find(read_hex("order", order_id, 16)) if order_id else None
-
-
 async def ask(request: web.Request) -> web.StreamResponse:
     """POST /desk/ask: prepares the question."""
     form, by = await form_of(request), who(request).name
     order_id = form.text("order", most=32)
-    order = await run(request, lambda desk: _order(desk, order_id))
-    facts = _facts(form, order)
+    order = await run(request, lambda desk: find_order(desk, order_id))
+    facts = facts_of(form, order)
     problems = {name: problem_text(request, code) for name, code in form.problems.items()}
     if facts is not None and not problems:
         try:
             made = await run(request, lambda desk: desk.asking.prepare(facts, by))
         except (Invalid, NotFound) as problem:
-            problems = {_FIELDS.get(problem.reason, ""): problem_text(request, problem)}
+            problems = {FIELDS.get(problem.reason, ""): problem_text(request, problem)}
         else:
             return see(f"/desk/asks/{made.id.hex()}")
     return await _form(request, order_id, form.values(), problems, 422)
-
-
-def _facts(form: Form, order: Order | None) -> AskFacts | None:
-    """Read what is asked; problems are noted in the form."""
-    patient = order.patient if order else _patient(form)
-    decider, covers = form.choice("decider", Decider), form.choice("covers", Covers)
-    language = form.text("language", most=16, needed=True)
-    numbers = form.text("orders").replace(",", " ").split()
-    if order and order.accession:
-        numbers = [order.accession, *numbers]
-    is_range = covers is Covers.DATES
-    first, last = (
-        form.text(name, most=10, needed=is_range).replace("-", "") if is_range else ""
-        for name in ("first", "last")
-    )
-    ends = _day_end(form)
-    if decider is None or covers is None:
-        return None
-    is_other = decider is not Decider.SELF
-    return AskFacts(
-        patient=patient,
-        decider=decider,
-        decider_name=form.text("decider_name", most=128, needed=is_other),
-        authority=form.text("authority", most=256, needed=is_other),
-        covers=covers,
-        orders=tuple(dict.fromkeys(numbers)),
-        first=first,
-        last=last,
-        ends=ends,
-        recipients=form.many("to"),
-        about=order.description if order else form.text("about", most=128),
-        language=language,
-    )
-
-
-def _patient(form: Form) -> Patient:
-    family, given = (
-        form.text(name, most=_NAME, needed=True).replace("^", " ") for name in ("family", "given")
-    )
-    return Patient(
-        name=f"{family}^{given}",
-        id=form.text("patient_id", most=_NAME, needed=True),
-        issuer=form.text("issuer", most=_NAME),
-        birth_date=form.text("birth_date", most=10, needed=True).replace("-", ""),
-        sex="",
-    )
-
-
-def _day_end(form: Form) -> int | None:
-    """Read the last day of a yes as seconds since 1970; None when the field is empty."""
-    text = form.text("ends", most=10)
-    if not text:
-        return None
-    try:
-        return int(datetime.combine(datetime.fromisoformat(text), time.max).timestamp())
-    except (ValueError, OverflowError):
-        form.problems["ends"] = "bad_end"
-        return None
 
 
 async def show(request: web.Request) -> web.StreamResponse:

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from undisc_node.web.desk import asks, day, fetches, people, queue, signing, visits
+from undisc_node.web.desk import asks, day, fetches, people, queue, recording, signing, visits
 from undisc_node.web.desk.sessions import admin_page, see, staff_page
 from undisc_node.web.pages.forms import FORM_BODY
 from undisc_node.web.routing import NO_BODY, Authority, Handler, Route
@@ -44,6 +44,8 @@ ROUTES: Final = (
     _takes("/desk/asks/{ask}/here", staff_page(asks.hand_over)),
     _takes("/desk/asks/{ask}/code", staff_page(asks.show_code)),
     _takes("/desk/asks/{ask}/drop", staff_page(asks.cancel)),
+    _reads("/desk/record", staff_page(recording.record_form)),
+    _takes("/desk/record", staff_page(recording.record)),
     _reads("/desk/visits", staff_page(day.visits)),
     _reads("/desk/visits/{visit}", staff_page(visits.show)),
     _reads("/desk/visits/{visit}/signature", staff_page(visits.signature)),

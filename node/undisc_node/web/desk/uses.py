@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from undisc_node.services.ask_facts import AskFacts
+from undisc_node.services.ask_facts import Answer, AskFacts
 from undisc_node.services.asking import Asked
+from undisc_node.services.consent_rows import Consent, Method, Visit
 from undisc_node.services.department_rows import Order
 from undisc_node.services.desk_rows import Ask, Channel, StaffSession
 from undisc_node.services.model import Peer
@@ -56,6 +57,11 @@ class Asks(Protocol):
 
     def hand_over(self, ask_id: bytes) -> str:
         """Open it on the device of the desk itself."""
+
+    def take_down(
+        self, facts: AskFacts, answer: Answer, by: str, *, method: Method, evidence: str
+    ) -> tuple[Consent, Visit]:
+        """Record a decision that was given on paper or spoken."""
 
     def cancel(self, ask_id: bytes) -> None:
         """Let nobody answer it any more."""

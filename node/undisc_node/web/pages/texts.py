@@ -26,6 +26,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "weak_pin": N_("This PIN is easy to guess. No row of digits, and not the birth date, please."),
     "pins_differ": N_("The two PINs are not the same."),
     "not_accepted": N_("Please tick the box below the address, or choose the print-out."),
+    "no_evidence": N_("A yes on paper needs to say where the form is kept."),
+    "bad_method": N_("Was it signed on paper, or said? Please choose one."),
     "not_signed": N_("Please sign, or type your name."),
     "bad_signature": N_("The signature could not be read. Please sign again, or type your name."),
     "no_authority": N_("Please name who decides, and what shows that they may."),
