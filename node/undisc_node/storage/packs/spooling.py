@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _SEALED: Final = limits.CHUNK + limits.TAG
-_READ: Final = 65_536  # bytes read at once by whoever looks for facts
+_READ: Final = 16_384  # bytes read at once by whoever looks for facts
 
 
 class SpooledObject:
