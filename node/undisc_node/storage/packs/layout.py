@@ -135,13 +135,15 @@ class PackLayout:
         return bytes(buffer)
 
 
-def check_length(descriptor: int, pack: bytes, length: int) -> None:
-    """See that a file has at least its committed length.
+def check_length(descriptor: int, pack: bytes, length: int) -> int:
+    """See that a file has at least its committed length; return the bytes it has behind it.
 
     Raises:
         Damaged: It is shorter.
     """
-    if os.fstat(descriptor).st_size < length:
+    behind = os.fstat(descriptor).st_size - length
+    if behind < 0:
         raise Damaged(
             f"the file of pack {pack.hex()} is shorter than what was committed", hint=_HINT
         )
+    return behind

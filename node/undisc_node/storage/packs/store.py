@@ -84,7 +84,7 @@ class PackStore:
         added: list[IndexEntry] = []
         position = pack.length
         with opened(path, writable=True) as descriptor, self._pool.borrow() as buffers:
-            check_length(descriptor, pack.id, pack.length)
+            is_longer = check_length(descriptor, pack.id, pack.length) > 0
             appender = Appender(
                 descriptor=descriptor,
                 path=path,
@@ -94,8 +94,11 @@ class PackStore:
                 buffers=buffers,
             )
             try:
-                with disk_faults(path):
-                    os.ftruncate(descriptor, pack.length)
+                if (
+                    is_longer
+                ):  # the file system's journal takes part also when there is nothing to cut
+                    with disk_faults(path):
+                        os.ftruncate(descriptor, pack.length)
                 for draft in drafts:
                     added.append(appender.write(draft, position))
                     position = added[-1].extent_at + added[-1].header.stored
