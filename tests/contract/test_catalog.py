@@ -105,3 +105,18 @@ def test_a_pack_without_its_study_is_refused_at_the_end(catalog):
         records.studies.put_pack(samples.pack(samples.study("other"), "other pack"))
     with catalog.look() as records:
         assert records.studies.all_packs() == [samples.pack(study)]
+
+
+def test_changes_are_counted(catalog):
+    """Whoever remembers rows learns of every later change, also of one that came to nothing."""
+    before = catalog.changes
+    with catalog.look() as records:
+        records.studies.list()
+    assert catalog.changes == before
+    with catalog.change() as records:
+        records.studies.put(samples.study())
+        assert catalog.changes == before
+    assert catalog.changes == before + 1
+    with pytest.raises(ZeroDivisionError), catalog.change():
+        raise ZeroDivisionError
+    assert catalog.changes == before + 2

@@ -194,3 +194,34 @@ def test_counts_name_every_state(catalog):
             "unsettled": 1,
             "waiting": 1,
         }
+
+
+def test_what_grows_keeps_everything_else(catalog):
+    """Counts, size, times and lengths follow; a name that somebody else wrote stays."""
+    study = samples.study()
+    pack = samples.pack(study)
+    with catalog.change() as records:
+        records.studies.put(study)
+        records.studies.put_pack(pack)
+    later = {"instances": 7, "size": 99, "waiting": 2, "arrived_ms": 5, "settled_ms": None}
+    grown = replace(pack, length=pack.length + 50, index_at=None)
+    with catalog.change() as records:
+        records.studies.grow(replace(study, description="of another moment", **later), [grown])
+    with catalog.look() as records:
+        assert records.studies.get(study.id) == replace(study, **later)
+        assert records.studies.packs(study.id) == [grown]
+        found = records.studies.list(text=study.patient.name)
+        assert [one.id for one in found] == [study.id]
+
+
+def test_only_what_is_there_grows(catalog):
+    """A study or pack that was erased meanwhile does not come back by growing."""
+    study, other = samples.study(), samples.study("other", uid="1.2.9")
+    with catalog.change() as records:
+        records.studies.put(study)
+    for missing, packs in ((other, []), (study, [samples.pack(study)])):
+        with catalog.change() as records, pytest.raises(Conflict):
+            records.studies.grow(missing, packs)
+    with catalog.look() as records:
+        assert records.studies.get(other.id) is None
+        assert records.studies.packs(study.id) == []

@@ -305,6 +305,7 @@ class MemoryCatalog:
         self._tables = Tables()
         self._writing = threading.Lock()
         self._writer_thread: int | None = None
+        self.changes = 0
 
     @contextmanager
     def change(self, *, vital: bool = False) -> Iterator[MemoryRecords]:
@@ -322,6 +323,7 @@ class MemoryCatalog:
                 self._tables = tables
             finally:
                 records.end()
+                self.changes += 1
                 self._writer_thread = None
 
     @contextmanager

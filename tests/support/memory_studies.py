@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from support.memory_archives import forget_study
 from support.memory_media import forget_media
@@ -128,6 +129,23 @@ class Studies(Part):
         if twin is not None and twin.id != study.id:
             raise Conflict("another study has this UID")
         self._new.studies[study.id] = study
+
+    def grow(self, study: Study, packs: Iterable[Pack]) -> None:
+        known = self._new.studies.get(study.id)
+        if known is None or any(pack.id not in self._new.packs for pack in packs):
+            raise Conflict("a study or pack that is not there cannot grow")
+        self._new.studies[study.id] = replace(
+            known,
+            instances=study.instances,
+            size=study.size,
+            waiting=study.waiting,
+            arrived_ms=study.arrived_ms,
+            settled_ms=study.settled_ms,
+        )
+        for pack in packs:
+            self._new.packs[pack.id] = replace(
+                self._new.packs[pack.id], length=pack.length, index_at=pack.index_at
+            )
 
     def remove(self, study: bytes, at_ms: int) -> None:
         for pack in [one for one in self._new.packs.values() if one.study == study]:

@@ -86,6 +86,8 @@ def same_patient(known: Patient, other: Patient) -> bool:
     Identifiers and birth dates must agree where both are given; names are compared without case,
     empty components and surrounding space, as modalities differ in these.
     """
+    if known == other:
+        return True  # as nearly always
 
     def plain(name: str) -> str:
         return " ".join(normalize("NFC", name.replace("^", " ")).casefold().split())
@@ -105,6 +107,8 @@ def completed(known: Patient, other: Patient) -> Patient:
     Otherwise a first instance without an identifier would let the instances of two patients in,
     each of which agrees with it, but not with the other.
     """
+    if known == other:
+        return known
     return replace(
         known,
         id=known.id if known.id.strip() else other.id,
@@ -134,6 +138,16 @@ def decide(arrival: Arrival, study: Study, contents: StudyContents) -> Decision:
         if (header.sop_uid, header.hash) == (arrival.facts.sop_uid, arrival.hash):
             return Decision("duplicate", "it is already waiting for the administrator")
     return decision
+
+
+def only_grew(before: Study, after: Study) -> bool:
+    """Tell whether arrivals changed nothing of a row but counts, size and times."""
+    return (before.patient, before.modalities, before.state, before.reason) == (
+        after.patient,
+        after.modalities,
+        after.state,
+        after.reason,
+    )
 
 
 def updated_row(

@@ -21,6 +21,7 @@ from undisc_node.services.deciding import (
     Unknown,
     completed,
     decide,
+    only_grew,
     study_header,
     updated_row,
 )
@@ -48,6 +49,7 @@ from undisc_node.services.quarantine import REASON, Quarantine
 from undisc_node.services.room import Room
 from undisc_node.services.sender_model import Caller
 from undisc_node.services.stopping import stop_transfers
+from undisc_node.services.studies_at_hand import StudiesAtHand, StudyAtHand
 from undisc_protocol import limits
 from undisc_protocol.pack import hash_object
 
@@ -109,6 +111,7 @@ class Receiving:
         self._writing = writing
         self._room = room
         self._quarantine = quarantine
+        self._at_hand = StudiesAtHand(catalog=catalog, contents=contents)
         self._commits: GroupCommit[Arrival, StoreOutcome] = GroupCommit(self._commit)
 
     def begin(self) -> Spool:
@@ -191,20 +194,16 @@ class Receiving:
         return [self._commit_study([arrival])[0] for arrival in arrivals]
 
     def _store_together(self, arrivals: Sequence[Arrival]) -> Sequence[StoreOutcome]:
-        with self._catalog.look() as records:
-            unknown = arrivals[0].unknown
-            if self._quarantine is not None and unknown is not None:
-                size = sum(arrival.source.size for arrival in arrivals)
+        unknown = arrivals[0].unknown
+        if self._quarantine is not None and unknown is not None:
+            size = sum(arrival.source.size for arrival in arrivals)
+            with self._catalog.look() as records:
                 self._quarantine.check(records, unknown.caller, size)
-            study = records.studies.find_uid(arrivals[0].facts.study_uid)
-            contents = StudyContents() if study is None else self._contents.of(records, study.id)
-            packs = {
-                role: next(iter(records.studies.packs(study.id, role)), None) if study else None
-                for role in PackRole
-            }
-        is_new = study is None
-        if study is None:
-            study = self._new_study(arrivals[0])
+        uid = arrivals[0].facts.study_uid
+        known = self._at_hand.find(uid)
+        contents, packs = known.contents, dict(known.packs)
+        is_new = known.study is None
+        study = known.study or self._new_study(arrivals[0])
         decisions = _decided(arrivals, study, contents)
         if all(decision.status == "duplicate" for decision in decisions):
             return _outcomes(study, arrivals, decisions)
@@ -223,20 +222,26 @@ class Receiving:
                 ]
                 if not drafts:
                     continue
-                pack = packs[role]
+                pack = packs.get(role)
                 if pack is None:
                     pack = replace(self._packs.create(study_header(study)), role=role)
                     fresh_packs.append(pack.id)
                 appended.append(self._packs.append(pack, drafts))
+                packs[role] = appended[-1][0]
             for pack, stored in appended:
                 contents = contents.extended(pack, stored)
             with self._catalog.change() as records:
                 # Hold or release may have changed the row; only this lock adds instances.
-                fresh = records.studies.get(study.id) or study
+                is_current = self._at_hand.are_current
+                fresh = study if is_current else records.studies.get(study.id) or study
                 updated = updated_row(fresh, contents, arrivals, decisions)
-                records.studies.put(updated)
-                for pack, _ in appended:
-                    records.studies.put_pack(pack)
+                grown = [pack for pack, _ in appended]
+                if is_current and not fresh_packs and only_grew(fresh, updated):
+                    records.studies.grow(updated, grown)
+                else:
+                    records.studies.put(updated)
+                    for pack in grown:
+                        records.studies.put_pack(pack)
                 if self._quarantine is not None and unknown is not None and is_new:
                     self._quarantine.admit(records, unknown.caller, updated, unknown.study_uid)
                 self._note(records, updated, is_new, arrivals, decisions)
@@ -253,6 +258,8 @@ class Receiving:
             self._forget_packs(fresh_packs)
             raise
         self._contents.remember(study.id, contents)
+        if is_current:
+            self._at_hand.grown(uid, StudyAtHand(updated, contents, packs))
         return _outcomes(study, arrivals, decisions)
 
     def _forget_packs(self, packs: Sequence[bytes]) -> None:
@@ -340,7 +347,9 @@ def _decided(
         seen[uid] = arrival.hash
         decision = decide(arrival, study, contents)
         if decision.status in ("stored", "superseded"):
-            study = replace(study, patient=completed(study.patient, arrival.facts.patient))
+            patient = completed(study.patient, arrival.facts.patient)
+            if patient is not study.patient:
+                study = replace(study, patient=patient)
         decisions.append(decision)
     return decisions
 

@@ -146,6 +146,7 @@ class SqliteCatalog:
         self._idle: list[sqlite3.Connection] = []
         self._idle_guard = threading.Lock()
         self._closed = False
+        self._changes = 0
         self._writer = open_writer(path, migrations=CATALOG, create=create).conn
         with self.change() as records:
             records.log.found(entropy.random(16))
@@ -172,7 +173,13 @@ class SqliteCatalog:
                 with self._transaction(self._writer, "BEGIN IMMEDIATE", writable=True) as records:
                     yield records
             finally:
+                self._changes += 1
                 self._writer_thread = None
+
+    @property
+    def changes(self) -> int:
+        """How many changes have ended, also in vain; every one of this file goes through here."""
+        return self._changes
 
     @contextmanager
     def look(self) -> Iterator[CatalogRecords]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from undisc_node.services.errors import Conflict
 from undisc_node.services.model import Pack, PackRole, Patient, Study, StudyState, Tombstone
 from undisc_node.services.sender_model import STRANGER
 from undisc_node.services.study_search import StudyFacts, StudySearch, plain_name
@@ -247,6 +248,37 @@ class StudyTable:
                 search,
             ),
         )
+
+    def grow(self, study: Study, packs: Iterable[Pack]) -> None:
+        """Write counts, size and times of a study that is there, and what its packs grew to.
+
+        Columns that stay are not named, so that their indexes and triggers stay untouched: of the
+        twelve pages that `put` and `put_pack` write for an arrival, half are left.
+
+        Raises:
+            Conflict: It or one of them is not there.
+        """
+        written = self._session.write(
+            "UPDATE studies SET instances = ?, size = ?, waiting = ?, arrived_ms = ?,"
+            " settled_ms = ? WHERE id = ?",
+            (
+                study.instances,
+                study.size,
+                study.waiting,
+                study.arrived_ms,
+                study.settled_ms,
+                study.id,
+            ),
+        )
+        expected = 1
+        for pack in packs:
+            expected += 1
+            written += self._session.write(
+                "UPDATE packs SET length = ?, index_at = ? WHERE id = ?",
+                (pack.length, pack.index_at, pack.id),
+            )
+        if written != expected:
+            raise Conflict("a study or pack that is not there cannot grow")
 
     def remove(self, study: bytes, at_ms: int) -> None:
         """Remove the study and its pack rows; each pack leaves a tombstone."""

@@ -107,6 +107,12 @@ class StudyRecords(Protocol):
     def put(self, study: Study) -> None:
         """Insert or replace by id."""
 
+    def grow(self, study: Study, packs: Iterable[Pack]) -> None:
+        """Write counts, size and times of a study that is there, and what its packs grew to.
+
+        Nothing else of it or of them may have changed: that is not written.
+        """
+
     def remove(self, study: bytes, at_ms: int) -> None:
         """Remove the study and its pack rows; each pack leaves a tombstone."""
 
@@ -402,6 +408,13 @@ class Records(OutgoingRecords, PeopleRecords, Protocol):
 
 class Catalog(Protocol):
     """The node's records, changed all or nothing."""
+
+    @property
+    def changes(self) -> int:
+        """How many changes have ended, also in vain: as long as it stays, so does everything.
+
+        Within a change it stands still, and tells of all before it.
+        """
 
     def change(self, *, vital: bool = False) -> AbstractContextManager[Records]:
         """Open a change: durable when the block ends, undone when it raises. One at a time.

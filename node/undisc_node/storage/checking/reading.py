@@ -89,6 +89,11 @@ class CatalogView:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
 
+    @property
+    def changes(self) -> int:
+        """None: a check changes nothing."""
+        return 0
+
     def change(self, *, vital: bool = False) -> AbstractContextManager[CatalogRecords]:  # noqa: ARG002 - the port asks for it
         """Refuse: a check changes nothing."""
         raise RuntimeError("a check changes nothing")
