@@ -14,7 +14,7 @@ import pytest
 from support.hostile_peer import HostileNode, document_of
 from support.killable_node import KillableNode
 from support.release_home import releases, unpack
-from support.two_nodes import proofs_of, short_directory
+from support.two_nodes import proofs_of, settings, short_directory
 from undisc_node.storage import upgrade
 from undisc_protocol.capability.delegation import read_delegation
 from undisc_protocol.errors import RemoteProtocolError
@@ -28,6 +28,7 @@ def upgraded(request):
     with short_directory() as directory:
         facts = unpack(request.param, directory)
         node = KillableNode(directory, "Practice A")
+        settings(node, peers__allow='["127.0.0.0/8"]')  # all nodes are on one machine here
         node.start()
         try:
             yield node, facts

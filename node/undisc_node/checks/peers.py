@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 from undisc_node.checks.finding import Finding, ok, skip, warn
 from undisc_node.checks.ports import PATIENCE
 from undisc_node.checks.scene import Scene
 from undisc_node.clocks import wall_ms
+from undisc_node.peers.addresses import ForbiddenAddress, check_address
 from undisc_node.peers.client import PeerClient
 from undisc_node.services.model import Peer, PeerState
 from undisc_protocol.errors import Unreachable
 
+_WIDEST: Final = {4: 16, 6: 48}  # bits of a network that a practice may well have as a whole
 _MOST: Final = 16  # peers that are asked; the deadline is for all of them together
 _SKEW_SECONDS: Final = 30  # requests are refused at 60
 
@@ -31,6 +36,46 @@ def reachable(scene: Scene) -> Finding:
             "ask their administrators, or see whether this machine may connect to the internet",
         )
     return ok(f"{len(asked)} trusted peers can be reached")
+
+
+def networks(scene: Scene) -> Finding:
+    """Look at which private networks are open to what peers give as their addresses."""
+    allowed = scene.settings.peer_networks
+    with scene.records() as records:
+        trusted = [peer for peer in records.peers.list() if peer.state is PeerState.TRUSTED]
+    shut = [peer.name for peer in trusted if _is_shut_out(peer, scene)]
+    if shut:
+        return warn(
+            f"the addresses of {', '.join(shut)} lie in networks that are not allowed",
+            'allow the network of each in undisc.toml: [peers] allow = ["10.1.2.0/24"]',
+        )
+    if scene.settings.private_addresses:
+        return warn(
+            "a peer may lead this node to any machine of this practice's networks",
+            'name the networks of peers instead of private_addresses: allow = ["10.1.2.0/24"]',
+        )
+    wide = [one for one in allowed if one.prefixlen < _WIDEST[one.version]]
+    if wide:
+        return warn(
+            f"peers are allowed in a very large network: {', '.join(map(str, wide))}",
+            "name the networks in which peers are, or their single addresses",
+        )
+    if allowed:
+        return ok(f"peers are allowed in {len(allowed)} private networks")
+    return ok("peers are allowed at public addresses only")
+
+
+def _is_shut_out(peer: Peer, scene: Scene) -> bool:
+    """Tell whether a peer has addresses, all of them numeric, and none that is allowed."""
+    refused = 0
+    for url in peer.urls:
+        with suppress(ValueError):
+            host = str(ip_address(urlsplit(url).hostname or ""))
+            try:
+                check_address(host, private_addresses=False, allow=scene.settings.peer_networks)
+            except ForbiddenAddress:
+                refused += 1
+    return bool(peer.urls) and refused == len(peer.urls)
 
 
 def clocks(scene: Scene) -> Finding:
@@ -64,7 +109,7 @@ def _asked(scene: Scene) -> Iterator[tuple[Peer, str | None]]:
     """Yield trusted peers with the date that each shows; None for one that does not answer."""
     with scene.records() as records:
         trusted = [peer for peer in records.peers.list() if peer.state is PeerState.TRUSTED]
-    client = PeerClient(private_addresses=scene.settings.private_addresses, patience=PATIENCE)
+    client = PeerClient(allow=scene.settings.peer_networks, patience=PATIENCE)
 
     def ask(peer: Peer) -> str | None:
         for url in peer.urls[:1]:

@@ -162,6 +162,12 @@ CHECKS: Final = (
         ports.certificate,
         network=True,
     ),
+    Check(
+        "peers",
+        "peer networks",
+        "which private networks peers may lead this node to",
+        peers.networks,
+    ),
     Check("peers", "peers", "whether trusted peers are there", peers.reachable, network=True),
     Check("peers", "peer clocks", "the clock against trusted peers'", peers.clocks, network=True),
     Check(

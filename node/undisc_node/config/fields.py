@@ -282,7 +282,14 @@ FIELDS: Final[Mapping[str, Field]] = {
         "private_addresses",
         default=False,
         kind=values.FLAG,
-        text="whether peers may be reached at private and loopback addresses (VPN, tests)",
+        text="whether peers may be reached in every private network; better name them in `allow`",
+    ),
+    "peers.allow": Field(
+        "peers_allow",
+        [],
+        values.PEER_NETWORKS,
+        "private networks in which peers may be reached: a VPN, another practice on this network;"
+        " `127.0.0.1` for a second node on this machine",
     ),
     "exchange.recipients": Field(
         "recipients",

@@ -10,6 +10,7 @@ from typing import Any
 
 from undisc_node.config.values import ListedSender
 from undisc_node.dicom.watch_folder import Watched
+from undisc_node.peers.addresses import PRIVATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class Settings:
         text_messages_fields: What is posted; empty for the usual fields of the form.
         offers_take: What becomes of offered studies: `fetch`, `show` or `refuse`.
         recipients: Which nodes may use shares and links: `trusted` or `any`.
-        private_addresses: Whether peers may be reached at private and loopback addresses.
+        private_addresses: Whether peers may be reached in every private network.
+        peers_allow: Private networks in which peers may be reached.
         backup_path: Directory of the backups; empty when there is none.
         backup_keep: How many snapshots a backup keeps.
         backup_keyring_days: Days for which backups keep older keyrings.
@@ -151,9 +153,15 @@ class Settings:
     offers_take: str
     recipients: str
     private_addresses: bool
+    peers_allow: tuple[IPv4Network | IPv6Network, ...]
     backup_path: str
     backup_keep: int
     backup_keyring_days: int
     log_format: str
     log_level: str
     log_requests: bool
+
+    @property
+    def peer_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The private networks in which peers may be reached; this machine only if it is named."""
+        return (*self.peers_allow, *(PRIVATE if self.private_addresses else ()))

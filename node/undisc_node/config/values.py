@@ -14,6 +14,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from undisc_node.dicom.watch_folder import Watched
+from undisc_node.peers.addresses import check_allowed
 from undisc_node.services import reachable
 from undisc_node.services.errors import Invalid
 from undisc_node.services.sender_model import Sender
@@ -187,6 +188,13 @@ def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
         raise Invalid("must be IP addresses or networks: 10.1.2.3 or 10.1.2.0/24") from None
 
 
+def _peer_networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    networks = _networks(value)
+    for network in networks:
+        check_allowed(network)
+    return networks
+
+
 def _watched(value: Any) -> tuple[Watched, ...]:
     if isinstance(value, str):
         raise Invalid("can only be set in the file, as tables: [[watch.folders]]")
@@ -266,5 +274,6 @@ AE_TITLE: Final = Kind("AE title, 1 to 16 ASCII characters", _ae_title)
 URLS: Final = Kind("list of up to 8 addresses, each beginning with `https://` or `http://`", _urls)
 HOST_NAMES: Final = Kind("list of up to 16 host names, without port", _host_names)
 NETWORKS: Final = Kind("list of up to 64 IP addresses or networks", _networks)
+PEER_NETWORKS: Final = Kind("list of up to 64 private IP addresses or networks", _peer_networks)
 WATCHED: Final = Kind("list of tables, see below; only in the file", _watched)
 SENDERS: Final = Kind("list of tables, see below; only in the file", _senders)

@@ -96,7 +96,8 @@ class NodeProcess:
         with (self.home / "undisc.toml").open("a", encoding="utf-8") as settings:
             settings.write(
                 '\n[[dicom.senders]]\nname = "scanner"\naddress = "127.0.0.1"\n'
-                "\n[peers]\nprivate_addresses = true\n\n[ingest]\nreserve_mib = 64\n"
+                '\n[peers]\nprivate_addresses = true\nallow = ["127.0.0.0/8"]\n'
+                "\n[ingest]\nreserve_mib = 64\n"
             )
 
     def _environment(self) -> dict[str, str]:

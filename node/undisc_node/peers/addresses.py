@@ -10,10 +10,11 @@ Not here: resolving names and connecting (`peers/connector.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
+from undisc_node.services.errors import Invalid
 from undisc_protocol.errors import Unreachable
 
 
@@ -21,11 +22,15 @@ class ForbiddenAddress(Unreachable):
     """The address belongs to a network that this node does not connect to."""
 
     hint = (
-        "a peer's address must be public; a practice network or VPN needs private addresses allowed"
+        "a peer's address must be public; allow the network of a VPN or another practice in"
+        ' undisc.toml: [peers] allow = ["10.1.2.0/24"]'
     )
 
 
-def _networks(*texts: str) -> tuple[IPv4Network | IPv6Network, ...]:
+Network = IPv4Network | IPv6Network
+
+
+def _networks(*texts: str) -> tuple[Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
@@ -51,33 +56,62 @@ _NEVER: Final = _networks(
     "fd20:ce::254/128",  # same, of another
 )
 
-_PRIVATE: Final = _networks(
-    # Reached only where the administrator allowed it: practice networks, VPNs, the demo.
+PRIVATE: Final = _networks(
+    # Reached only where the administrator allowed it: practice networks and VPNs.
     "10.0.0.0/8",  # RFC 1918
     "100.64.0.0/10",  # shared address space (RFC 6598); overlay VPNs number their machines in it
-    "127.0.0.0/8",  # loopback (RFC 1122)
     "172.16.0.0/12",  # RFC 1918
     "192.168.0.0/16",  # RFC 1918
-    "::1/128",  # loopback (RFC 4291)
     "fc00::/7",  # unique local (RFC 4193)
+)
+
+LOOPBACK: Final = _networks(
+    # Doors of this very machine, the internal listener among them: only where allowed by name.
+    "127.0.0.0/8",  # RFC 1122
+    "::1/128",  # RFC 4291
 )
 
 _PUBLIC_SIX: Final = IPv6Network("2000::/3")
 """The only IPv6 unicast space that is handed out; all else carries or means something special."""
 
 
-def _within(
-    address: IPv4Address | IPv6Address, networks: Iterable[IPv4Network | IPv6Network]
-) -> bool:
+def _within(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def check_address(text: str, *, private_addresses: bool) -> None:
+def _inside(network: Network, others: Iterable[Network]) -> bool:
+    return any(
+        network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
+        for other in others
+    )
+
+
+def check_allowed(network: Network) -> None:
+    """Refuse a network that nobody needs to allow, or that nobody should.
+
+    A network must lie within one private space, so a wide one such as `0.0.0.0/0` cannot open
+    loopback or instance metadata beside what was meant.
+
+    Raises:
+        Invalid: It is public, or wider than a private space, or never connected; the sentence goes
+            on after the setting's name.
+    """
+    if _inside(network, _NEVER):
+        raise Invalid(f"names {network}, where no peer can be")
+    if not _inside(network, (*PRIVATE, *LOOPBACK)):
+        raise Invalid(
+            f"names {network}, which is no part of a private network; public addresses need no"
+            " permission, and wider networks cannot be allowed"
+        )
+
+
+def check_address(text: str, *, private_addresses: bool, allow: Sequence[Network] = ()) -> None:
     """Refuse an address that this node must not connect to.
 
     Args:
         text: A numeric address as the socket interface gives it; a scope after `%` is allowed.
-        private_addresses: Whether private and loopback addresses are allowed.
+        private_addresses: Whether all private and loopback addresses are allowed.
+        allow: Private networks that are allowed where not all are.
 
     Raises:
         ForbiddenAddress: Link-local, multicast, unspecified, documentation, translated or another
@@ -91,9 +125,11 @@ def check_address(text: str, *, private_addresses: bool) -> None:
         address = address.ipv4_mapped  # the system connects to the IPv4 address inside
     if _within(address, _NEVER):
         raise ForbiddenAddress(f"{address} is an address that no peer can have")
-    if _within(address, _PRIVATE):
-        if not private_addresses:
-            raise ForbiddenAddress(f"{address} is a private address, and those are not allowed")
+    if _within(address, LOOPBACK) and not private_addresses and not _within(address, allow):
+        raise ForbiddenAddress(f"{address} is this very machine, which is not allowed")
+    if _within(address, PRIVATE) and not private_addresses and not _within(address, allow):
+        raise ForbiddenAddress(f"{address} is a private address that is not allowed")
+    if _within(address, (*PRIVATE, *LOOPBACK)):
         return
     if isinstance(address, IPv6Address) and address not in _PUBLIC_SIX:
         raise ForbiddenAddress(f"{address} is an address that no peer can have")

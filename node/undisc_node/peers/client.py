@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, cast
 
+from undisc_node.peers.addresses import Network
 from undisc_node.peers.connector import (
     Connector,
     Monotonic,
@@ -56,7 +57,8 @@ class PeerClient:
     """Carries bytes to and from other nodes.
 
     Args:
-        private_addresses: Whether private and loopback addresses are allowed (demo, VPN).
+        private_addresses: Whether all private and loopback addresses are allowed.
+        allow: Private networks that are allowed where not all are.
         tls: How certificates are checked; by default the system's authorities and host names.
         patience: How long a peer may take.
         now: A clock that never goes back.
@@ -66,7 +68,8 @@ class PeerClient:
     def __init__(
         self,
         *,
-        private_addresses: bool,
+        private_addresses: bool = False,
+        allow: Sequence[Network] = (),
         tls: ssl.SSLContext | None = None,
         patience: Patience | None = None,
         now: Monotonic = time.monotonic,
@@ -74,6 +77,7 @@ class PeerClient:
     ) -> None:
         self._connector = Connector(
             private_addresses=private_addresses,
+            allow=allow,
             tls=tls or ssl.create_default_context(),
             patience=patience or Patience(),
             now=now,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from undisc_node.peers.addresses import ForbiddenAddress, check_address
+from undisc_node.peers.addresses import ForbiddenAddress, Network, check_address
 from undisc_node.peers.locations import Location
 from undisc_protocol.errors import Unreachable
 
@@ -58,6 +58,8 @@ def resolve_host(host: str, port: int) -> Sequence[tuple[int, Any]]:
 
 
 _TIMEVAL: Final = "ll"  # struct timeval, socket(7): seconds, microseconds
+_MOST_ADDRESSES: Final = 8
+"""Addresses of one name that are tried: a name server can list thousands that never answer."""
 
 
 class TimedSocket:
@@ -157,7 +159,8 @@ class Connector:
     """Opens connections to peers.
 
     Args:
-        private_addresses: Whether private and loopback addresses are allowed.
+        private_addresses: Whether all private and loopback addresses are allowed.
+        allow: Private networks that are allowed where not all are.
         tls: How certificates are checked.
         patience: How long a peer may take.
         now: A clock that never goes back.
@@ -172,8 +175,10 @@ class Connector:
         patience: Patience,
         now: Monotonic,
         resolve: Resolve = resolve_host,
+        allow: Sequence[Network] = (),
     ) -> None:
         self._private_addresses = private_addresses
+        self._allow = allow
         self._tls = tls
         self._patience = patience
         self._now = now
@@ -187,9 +192,9 @@ class Connector:
             ForbiddenAddress: The host has none but forbidden addresses.
         """
         problem: Unreachable | None = None
-        for family, address in self._resolve(location.host, location.port):
+        for family, address in self._resolve(location.host, location.port)[:_MOST_ADDRESSES]:
             try:
-                check_address(str(address[0]), private_addresses=self._private_addresses)
+                self._check(address)
                 return self._open(location, family, address)
             except ForbiddenAddress as refusal:
                 problem = problem or refusal
@@ -197,6 +202,9 @@ class Connector:
                 problem = Unreachable(f"{location.host} port {location.port} does not answer")
                 problem.__cause__ = failure
         raise problem or Unreachable(f"the name {location.host} has no address")
+
+    def _check(self, address: Any) -> None:
+        check_address(str(address[0]), private_addresses=self._private_addresses, allow=self._allow)
 
     def _open(self, location: Location, family: int, address: Any) -> TimedSocket:
         connected = socket.socket(family, socket.SOCK_STREAM)
@@ -215,7 +223,7 @@ class Connector:
     def _check_other_end(self, connected: socket.socket) -> None:
         """Decide once more on the address that is really connected."""
         other = connected.getpeername()
-        check_address(str(other[0]), private_addresses=self._private_addresses)
+        self._check(other)
         if other == connected.getsockname():
             # TCP lets a free loopback port connect to itself when nobody listens on it.
             raise ConnectionRefusedError("connected to itself")

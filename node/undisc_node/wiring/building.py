@@ -102,7 +102,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         create=False,
     )
     packs = PackStore(settings.home, keyring=keyring, entropy=entropy)
-    network = PeerClient(private_addresses=settings.private_addresses)
+    network = PeerClient(allow=settings.peer_networks)
     contents, refusals, meters = Contents(packs=packs), Refusals(), Meters()
     journal = Journal(clock=clock, entropy=entropy)
     cards = Cards(own=own, catalog=catalog, clock=clock)

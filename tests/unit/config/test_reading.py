@@ -162,3 +162,37 @@ def test_names_of_the_internal_listener_are_host_names_without_port(tmp_path, na
     with pytest.raises(Invalid, match="host names"):
         load(tmp_path, {"UNDISC_INTERNAL__NAMES": names})
     assert load(tmp_path, {"UNDISC_INTERNAL__NAMES": "a b.lan"}).internal_names == ("a", "b.lan")
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        ("0.0.0.0/0", "no part of a private network"),
+        ("10.0.0.0/7", "no part of a private network"),
+        ("::/0", "no part of a private network"),
+        ("128.0.0.0/1", "no part of a private network"),
+        ("8.8.8.0/24", "public addresses need no permission"),
+        ("169.254.169.254", "no peer can be"),
+        ("100.100.100.200/32", "no peer can be"),
+        ("fd00:ec2::254", "no peer can be"),
+        ("224.0.0.0/4", "no peer can be"),
+        ("::ffff:10.0.0.0/104", "no part of a private network"),
+        ("10.1.2.3/24", "10.1.2.0/24"),
+        ("practice.lan", "10.1.2.0/24"),
+    ],
+)
+def test_only_private_networks_can_be_allowed_for_peers(tmp_path, network, why):
+    """A wide network would open loopback and metadata beside what was meant."""
+    reading = read(tmp_path, {"UNDISC_PEERS__ALLOW": network})
+    (problem,) = reading.problems
+    assert "peers.allow" in str(problem)
+    assert why in str(problem)
+
+
+def test_allowed_networks_are_listed_and_loopback_only_by_name(tmp_path):
+    write(tmp_path, "[peers]\nallow = ['10.1.2.0/24', '127.0.0.1', 'fd12::/64']\n")
+    allowed = [str(one) for one in load(tmp_path, {}).peer_networks]
+    assert allowed == ["10.1.2.0/24", "127.0.0.1/32", "fd12::/64"]
+    wide = load(tmp_path, {"UNDISC_PEERS__ALLOW": "", "UNDISC_PEERS__PRIVATE_ADDRESSES": "true"})
+    assert "10.0.0.0/8" in map(str, wide.peer_networks)
+    assert not any(one.is_loopback for one in wide.peer_networks)

@@ -164,6 +164,7 @@ WORTH_A_LOOK = {
     "wide senders": lambda home: settings(
         home, "[[dicom.senders]]\nname = 'lan'\naddress = '10.0.0.0/8'\n"
     ),
+    "peer networks": lambda home: settings(home, "[peers]\nprivate_addresses = true\n"),
     "sender certificates": lambda home: ending_sender(home, 5),
     "DICOM certificate": lambda home: dicom_tls(home, 5),
     "quarantine": stranger,
@@ -187,6 +188,18 @@ def test_senders_in_the_catalog_count_as_those_in_the_settings(home):
     sender(home, name="gone", address="0.0.0.0/0", state=SenderState.REMOVED)
     assert look(home, "senders").sentence == "1 senders may send images by DICOM"
     assert "sender ct lets a very large network in" in look(home, "wide senders").sentence
+
+
+def test_peers_in_networks_that_are_shut_or_very_wide_are_told(home):
+    """What a peer gives as its address decides, and what the settings allow."""
+    with home.node() as node, node.catalog.change() as records:
+        records.peers.put(samples.peer(urls=("http://10.1.2.3:8480",)))
+    found = look(home, "peer networks")
+    assert (found.level, "not allowed" in found.sentence) == (Level.WARN, True)
+    settings(home, "[peers]\nallow = ['10.0.0.0/8']\n")
+    assert "very large network: 10.0.0.0/8" in look(home, "peer networks").sentence
+    settings(home, "[peers]\nallow = ['10.1.2.3']\n")
+    assert look(home, "peer networks").level is Level.OK
 
 
 @pytest.mark.parametrize("name", BROKEN)
