@@ -68,6 +68,12 @@ def test_decisions_are_listed_newest_first_by_study(catalog):
         wanted = [samples.name(f"s{number}", 32) for number in (1, 2, 0)]
         assert [share.id for share in records.shares.list(study=study)] == wanted
         assert len(records.grants.list()) == 4
+        to = samples.grant().audience
+        assert [grant.id for grant in records.grants.list(study=study, audience=to)] == [
+            samples.name(f"g{number}", 32) for number in (1, 2, 0)
+        ]
+        assert len(records.grants.list(audience=to)) == 4
+        assert records.grants.list(audience=samples.grant().audience[:-1] + "1") == []
         assert records.shares.list(study=bytes(16)) == []
 
 

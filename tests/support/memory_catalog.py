@@ -18,7 +18,7 @@ from support.memory_department import Notices, Orders, Queue, Reports
 from support.memory_figures import Figures
 from support.memory_links import Links
 from support.memory_media import Media
-from support.memory_outgoing import Codes, Messages, Offers
+from support.memory_outgoing import Codes, Messages, Offers, UseNotices
 from support.memory_people import PeopleRecords
 from support.memory_senders import Senders
 from support.memory_staff import StaffAccounts
@@ -55,8 +55,12 @@ class _Grants(Part):
     def get(self, grant: bytes) -> Grant | None:
         return self._now.grants.get(grant)
 
-    def list(self, *, study: bytes | None = None) -> Sequence[Grant]:
-        found = [one for one in self._now.grants.values() if study in (None, one.study)]
+    def list(self, *, study: bytes | None = None, audience: Did | None = None) -> Sequence[Grant]:
+        found = [
+            one
+            for one in self._now.grants.values()
+            if study in (None, one.study) and audience in (None, one.audience)
+        ]
         return _newest_first(found)
 
     def add(self, grant: Grant) -> None:
@@ -290,6 +294,7 @@ class MemoryRecords(PeopleRecords):
         self.codes = Codes(tables, writable=writable)
         self.senders = Senders(tables, writable=writable)
         self.messages = Messages(tables, writable=writable)
+        self.use_notices = UseNotices(tables, writable=writable)
         self.offers = Offers(tables, writable=writable)
 
     def end(self) -> None:

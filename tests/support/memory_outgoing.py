@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from support.memory_tables import Part
+from undisc_node.services.browsing_rows import Access, AccessRow
 from undisc_node.services.code_rows import CodeRow
 from undisc_node.services.contacts import contact_of
 from undisc_node.services.desk_rows import Channel, ChannelKind
@@ -17,6 +18,7 @@ from undisc_node.services.message_rows import (
 )
 from undisc_node.services.model import Basis
 from undisc_node.services.offer_rows import IncomingOffer, OfferState, OutgoingOffer
+from undisc_node.services.use_notice_rows import UseNotice
 from undisc_node.storage.messages import LONG
 
 
@@ -150,6 +152,64 @@ class Messages(Part):
                         min(known.share, one.share), visit.id, min(known.expires, one.expires)
                     )
         return sorted(found.values(), key=lambda one: (one.expires, one.share))[:limit]
+
+    def forget(self, before_ms: int, now: int) -> int:
+        old = [
+            one
+            for one in self._new.sent_messages.values()
+            if one.ended_ms is not None and one.ended_ms <= before_ms and not self._recurs(one, now)
+        ]
+        for one in old:
+            del self._new.sent_messages[one.id]
+        return len(old)
+
+    def _recurs(self, row: MessageRow, now: int) -> bool:
+        if row.kind is MessageKind.LINK:
+            visit = self._now.visits.get(row.subject)
+            return visit is not None and visit.closed_ms is None
+        if row.kind is not MessageKind.REMINDER or row.subject not in self._now.shares:
+            return False
+        audience = self._now.shares[row.subject].audience
+        return any(
+            one.audience == audience and one.revoked_ms is None and one.expires > now
+            for one in self._now.shares.values()
+        )
+
+
+class UseNotices(Part):
+    def get(self, visit: bytes) -> UseNotice | None:
+        return self._now.use_notices.get(visit)
+
+    def put(self, notice: UseNotice) -> None:
+        self._new.use_notices[notice.visit] = notice
+
+    def due(self, told_ms: int, *, limit: int) -> Sequence[tuple[bytes, int]]:
+        found = []
+        for row in self._now.use_notices.values():
+            if not row.wanted or row.told_ms > told_ms:
+                continue
+            if self._now.visits[row.visit].closed_ms is not None:
+                continue
+            uses = [one.at_ms for one in self._now.accesses if self._is_use(row, one)]
+            if uses:
+                found.append((max(uses), row.visit))
+        return [(visit, at_ms) for at_ms, visit in sorted(found)][:limit]
+
+    def _is_use(self, row: UseNotice, one: AccessRow) -> bool:
+        studies = {
+            made.study
+            for made in self._now.visit_studies.values()
+            if made.visit == row.visit and made.belongs
+        }
+        own = {key.did for key in self._now.patient_keys.values() if key.visit == row.visit}
+        session = self._now.browser_sessions.get(one.session or b"")
+        return (
+            one.at_ms > row.until_ms
+            and one.kind in (Access.VIEWED, Access.COPIED)
+            and one.study in studies
+            and one.link not in own
+            and not (session is not None and session.test)
+        )
 
 
 class Offers(Part):

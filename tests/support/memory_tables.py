@@ -48,6 +48,7 @@ from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.sender_model import Sender, SenderCounts
 from undisc_node.services.staff_rows import StaffMember
 from undisc_node.services.study_search import StudyFacts
+from undisc_node.services.use_notice_rows import UseNotice
 from undisc_protocol.log import Frontier
 from undisc_protocol.tree import Checkpoint
 
@@ -89,6 +90,7 @@ class Tables:
     visit_studies: dict[tuple[bytes, bytes], VisitStudy] = field(default_factory=dict)
     visit_grants: dict[tuple[bytes, bytes, bytes], VisitGrant] = field(default_factory=dict)
     codes: dict[bytes, CodeRow] = field(default_factory=dict)
+    use_notices: dict[bytes, UseNotice] = field(default_factory=dict)
     staff_sessions: dict[bytes, StaffSession] = field(default_factory=dict)
     staff_factors: dict[str, SecondFactor] = field(default_factory=dict)
     asks: dict[bytes, Ask] = field(default_factory=dict)

@@ -117,6 +117,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "visit.left": "Somebody decided that a study does not belong to a visit.",
     "visit.released": "A study of a visit was released to those whom the patient names.",
     "visit.contacts": "Somebody said where the link of a visit is to go.",
+    "visit.use_notices": "A patient wants to hear of each use from now on, or not any more.",
     "visit.printed": "The sheet of paper that opens a visit was made.",
     "message.waiting": "A person had a message sent once more.",
     "message.sent": "A mail server or gateway took a message to a person over.",

@@ -25,7 +25,9 @@ from undisc_admin.commands.capabilities import (
     write_offer,
 )
 from undisc_admin.commands.copies import receipts_of, tell_copies
+from undisc_admin.commands.emergency_link import give_link
 from undisc_admin.files import NewFile, encode_link, new_file
+from undisc_admin.links import ask_passcode, read_passcode
 from undisc_admin.render import Column, clean, count_of, facts, moment, short
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -56,19 +58,24 @@ class _Wish:
     examples=[
         "undisc grants create 3f2a --to 'Riverside Radiology' --basis treatment \\",
         "    --staff 'Dr. Ada Example' --purpose 'second opinion' --days 30",
+        "undisc grants create 3f2a --to-link --basis emergency \\",
+        "    --staff 'Dr. Ada Example' --purpose unconscious --passcode",
         "undisc grants create 3f2a --to-link --link-file link.txt --staff demo --purpose demo",
     ],
 )
 @click.argument("study")
 @click.option("--to", "peer", metavar="PEER", help="The trusted peer that may fetch the study.")
 @click.option(
-    "--to-link", is_flag=True, help="A new link instead, which can share on (demo nodes)."
+    "--to-link",
+    is_flag=True,
+    help="A new link instead: in an emergency one that opens once; else one that can share on"
+    " (demo nodes).",
 )
 @click.option(
     "--basis",
     type=click.Choice(["treatment", "emergency", "operator"]),
     help="On whose authority; treatment for a peer, operator (demo nodes only) for a link. In an"
-    " emergency others are told, and it ends within 72 hours.",
+    " emergency a second person and the patient are told, and it ends within 72 hours.",
 )
 @click.option("--staff", required=True, help="The member of staff who answers for it.")
 @click.option("--purpose", required=True, help="Why; goes into the log.")
@@ -77,6 +84,14 @@ class _Wish:
 @view_only_option
 @click.option("--out", type=click.Path(path_type=Path), help="Where the offer file goes.")
 @click.option("--link-file", type=click.Path(path_type=Path), help="Where the link's secret goes.")
+@click.option(
+    "--passcode", "ask", is_flag=True, help="An emergency's link asks for a passcode; you type it."
+)
+@click.option(
+    "--passcode-file",
+    type=click.Path(path_type=Path),
+    help="The file whose first line is that passcode.",
+)
 @force_option
 @pass_session
 def create_grant(
@@ -93,18 +108,26 @@ def create_grant(
     view_only: bool,
     out: Path | None,
     link_file: Path | None,
+    ask: bool,
+    passcode_file: Path | None,
     force: bool,
 ) -> None:
     """Let a peer fetch STUDY, and write the offer file that tells it where and how.
 
     With --to-link the grant names a new link instead of a peer. The link's secret is written to
     --link-file, readable by you alone, and is shown only this once: whoever has it has the link.
+
+    In an emergency --to-link makes a link that opens once, in a browser or in another practice's
+    node, and prints it (or writes it to --link-file). Somebody else than you has to look at it.
     """
     if to_link == (peer is not None):
         raise click.UsageError("say whom: either --to PEER or --to-link")
-    if to_link == (link_file is None):
+    opens_once = to_link and basis == "emergency"
+    if not opens_once and to_link == (link_file is None):
         raise click.UsageError("--to-link and --link-file belong together")
-    if to_link and view_only:
+    if (ask or passcode_file) and not opens_once:
+        raise click.UsageError("a passcode belongs to the link of an emergency")
+    if to_link and view_only and not opens_once:
         raise click.UsageError("--view-only is said when the link is shared: undisc shares create")
     end = end_of(days=days, until=until, now=session.now())
     body = {
@@ -116,8 +139,15 @@ def create_grant(
         # Days are counted by the node, from its own clock.
         "expires": None if end is None or days is not None else rfc3339(end),
         "days": days,
-        "command": "/img" if to_link else command_of(view_only=view_only),
+        "command": "/img" if to_link and not opens_once else command_of(view_only=view_only),
     }
+    if opens_once:
+        if ask or passcode_file:
+            body["passcode"] = (
+                read_passcode(passcode_file) if passcode_file else ask_passcode(new=True)
+            )
+        give_link(session, study, body, link_file, force=force)
+        return
     _create(session, _Wish(study, peer, link_file, out, force), body)
 
 

@@ -65,6 +65,7 @@ class Answer:
         drawn: The drawn signature as PNG; empty for none.
         typed: The typed name; empty for none.
         language: In which language it was answered.
+        notices: Whether they want to hear of each use.
     """
 
     decision: Decision
@@ -75,6 +76,7 @@ class Answer:
     drawn: bytes = b""
     typed: str = ""
     language: str = "en"
+    notices: bool = False
 
     def __repr__(self) -> str:
         return f"Answer(decision={self.decision!s})"  # a PIN must not reach a traceback

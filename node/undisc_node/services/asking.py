@@ -33,6 +33,7 @@ from undisc_node.services.errors import Conflict, Invalid, NotFound
 from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
+from undisc_node.services.use_notices import put_wish
 from undisc_protocol.capability.delegation import COMMAND_READ
 
 SECRET: Final = 32  # bytes of a cookie's secret
@@ -292,6 +293,8 @@ class Asking:
                 )
             if kept is not None:
                 records.wishes.put_pin(VisitPin(visit.id, kept))
+            if answer.notices and any(address for _, address in channels):
+                put_wish(records, visit.id, by or "patient", now_ms, wanted=True)
 
         return also
 

@@ -100,6 +100,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "visit.left": ("110113", "U"),
     "visit.released": ("110113", "U"),
     "visit.contacts": ("110113", "U"),
+    "visit.use_notices": ("110113", "U"),
     "visit.printed": ("110106", "R"),
     "message.waiting": ("110104", "C"),
     "message.sent": ("110104", "R"),

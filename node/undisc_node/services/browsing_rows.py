@@ -30,6 +30,7 @@ class Access(StrEnum):
     STORED = "stored"  # another node has stated what it stored
     TESTED = "tested"  # the patient tried the link
     WRONG = "wrong"  # a wrong passcode or PIN
+    GIVEN = "given"  # staff gave it out in an emergency
     SENT = "sent"  # the node sent the link to somebody, because the patient said so
 
 

@@ -1,9 +1,9 @@
 """Grants: what this practice gives out of its own hand (SPEC.md §4.1).
 
 Grants made here rest on `treatment` or `emergency` (named staff, a reason, straight to a trusted
-node; an emergency ends within 72 hours, and others are told) or, on a node made for demonstrations,
-on `operator`. The basis is signed into the grant and kept in its row:
-neither can pass as a patient's consent later.
+node, or in an emergency to a link that opens once; an emergency ends within 72 hours, and others
+are told) or, on a node made for demonstrations, on `operator`. The basis is signed into the grant
+and kept in its row: neither can pass as a patient's consent later.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.grant_making import signed_grant
 from undisc_node.services.identity import OwnIdentity
+from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, KeptPasscode, LinkRow
 from undisc_node.services.model import Basis, Grant, Peer, PeerState, Study, StudyState
 from undisc_node.services.offering import Offering
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
@@ -53,7 +54,9 @@ class Granted:
 class TellsOfEmergency(Protocol):
     """Tells a second person, and the patient."""
 
-    def given(self, records: Records, grant: Grant, study: Study, peer: Peer, actor: str) -> None:
+    def given(
+        self, records: Records, grant: Grant, study: Study, peer: Peer | None, actor: str
+    ) -> None:
         """Tell of images given out in an emergency, within the change that does it."""
 
 
@@ -101,18 +104,22 @@ class Granting:
         expires: int,
         command: str,
         actor: str,
+        passcode: KeptPasscode | None = None,
     ) -> Granted:
         """Make a grant.
 
         Args:
             study: The study's id.
-            peer: The trusted node that gets it; None for a new link.
+            peer: The trusted node that gets it; None for a new link, which in an emergency opens
+                once, in a browser or another node, and else is a patient's.
             basis: `treatment`, `emergency` or, on a demonstration node, `operator`.
             staff: Who asked for it, by name.
             purpose: Why.
             expires: End, seconds since 1970.
-            command: `/img/read` or `/img/view` to a node; ignored for a link, which gets `/img`.
-            actor: User of the admin socket.
+            command: `/img/read` or `/img/view` to a node or in an emergency; ignored for a
+                patient's link, which gets `/img`.
+            actor: Who does it: user of the admin socket, or account of the desk.
+            passcode: What is kept of the passcode of a link that opens once, or None.
 
         Raises:
             Refused: The basis is not allowed here, or the peer is not trusted.
@@ -139,15 +146,16 @@ class Granting:
                 code="emergency_too_long",
                 hint="use --days 3 or less; later the patient can be asked",
             )
-        if peer is not None and command not in (COMMAND_READ, COMMAND_VIEW):
-            raise Invalid(f"a grant to a node is for {COMMAND_READ} or {COMMAND_VIEW}")
+        opens_once = peer is None and basis is Basis.EMERGENCY
+        if (peer or opens_once) and command not in (COMMAND_READ, COMMAND_VIEW):
+            raise Invalid(f"such a grant is for {COMMAND_READ} or {COMMAND_VIEW}")
         secret = None if peer else self._entropy.random(KEY_SIZE)
         audience = peer.did if peer else link_key(secret or b"").did
         grant = signed_grant(
             self._own,
             audience=audience,
             study=study,
-            command=command if peer else COMMAND_ALL,
+            command=command if peer or opens_once else COMMAND_ALL,
             meta=Meta(basis=basis),
             nonce=self._entropy.random(limits.MIN_NONCE),
             expires=expires,
@@ -171,7 +179,9 @@ class Granting:
                         hint="add it again with the scope 'fetch': undisc peers add",
                     )
             records.grants.add(grant)
-            if basis is Basis.EMERGENCY and peer is not None and self._emergency is not None:
+            if opens_once:
+                self._add_link(records, grant, passcode, actor)
+            if basis is Basis.EMERGENCY and self._emergency is not None:
                 self._emergency.given(records, grant, row, peer, actor)
             self._journal.note(
                 records,
@@ -188,6 +198,31 @@ class Granting:
             )
         offer = self._offering.make([grant.token]) if peer else None
         return Granted(grant, offer, secret)
+
+    def _add_link(
+        self, records: Records, grant: Grant, passcode: KeptPasscode | None, actor: str
+    ) -> None:
+        """Record a link that opens once, within the change that makes its grant."""
+        link = LinkRow(
+            did=grant.audience,
+            passcode=passcode,
+            max_uses=1,
+            uses=0,
+            max_attempts=DEFAULT_ATTEMPTS,
+            attempts=0,
+            created_ms=grant.created_ms,
+        )
+        records.links.add(link)
+        self._journal.note(
+            records,
+            "link.made",
+            who=auditing.user(actor),
+            what=[
+                auditing.about_security("link", link.id),
+                auditing.about_security("grant", grant.id),
+            ],
+            detail={"passcode": int(passcode is not None), "uses": 1, "attempts": DEFAULT_ATTEMPTS},
+        )
 
     def _check_basis(self, basis: Basis, peer: Peer | None) -> None:
         if basis is Basis.OPERATOR:
@@ -210,9 +245,9 @@ class Granting:
                 code="basis_not_here",
                 hint="use --basis treatment with --staff and --purpose",
             )
-        if peer is None:
+        if peer is None and basis is Basis.TREATMENT:
             raise Refused(
-                "a grant for treatment or in an emergency goes straight to a trusted node",
+                "a grant for treatment goes straight to a trusted node",
                 code="needs_peer",
                 hint="name the node: --to PEER",
             )

@@ -15,6 +15,7 @@ class MessageKind(StrEnum):
     REMINDER = "reminder"  # something the patient shared lapses soon
     EMERGENCY = "emergency"  # staff gave images out in an emergency; to a second person
     EMERGENCY_PATIENT = "emergency-patient"  # the same, to the patient
+    USED = "used"  # somebody used what the patient shared
     CODE = "code"  # a one-time code; sent at once and never a row
     SHARE = "share"  # a link that the patient shares; sent at once and never a row
     TEST = "test"  # that messages can be sent at all; never a row
@@ -51,7 +52,7 @@ class MessageRow:
     Attributes:
         id: 16 random bytes.
         kind: What it is about.
-        subject: Id of what it is about: a visit, share or grant.
+        subject: Id of what it is about: a visit, share or grant; a visit and a time for uses.
         visit: The visit it belongs to, or None.
         contact: To whom.
         language: BCP 47 tag.

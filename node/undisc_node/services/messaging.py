@@ -39,6 +39,8 @@ PAUSES_MS: Final = (30_000, 120_000, 600_000, 3_600_000)
 """Before the second and each further attempt; the last one stays."""
 GIVE_UP_MS: Final = 2 * 86_400_000  # a mail server that is down over a weekend needs a person
 REMIND: Final = 14 * 86_400  # seconds before something shared lapses
+KEPT_MS: Final = 90 * 86_400_000
+"""After its end a message is kept so long, for whoever asks whether it was sent; the log stays."""
 _NODE: Final = "undisc-node"
 _ID_DIGITS: Final = 32  # hex digits of a message's id
 
@@ -150,6 +152,16 @@ class Messaging:
                 made += self.queue_for_patient(records, MessageKind.REMINDER, one.share, one.visit)
         return made
 
+    def forget(self) -> int:
+        """Forget finished messages, with their addresses; return how many.
+
+        One that must not be sent a second time is kept as long as it could become due again: the
+        link of an open visit, the reminder of what still lapses.
+        """
+        now_ms = self._clock.now_ms()
+        with self._catalog.change() as records:
+            return records.messages.forget(now_ms - KEPT_MS, now_ms // 1000)
+
     def take_up(self) -> None:
         """After a start: decide what becomes of messages that were on their way."""
         with self._catalog.look() as records:
@@ -248,6 +260,9 @@ class Messaging:
                     return replace(
                         own, staff=grant.staff, reference=grant.id.hex()[:8], ends=grant.expires
                     )
+                case MessageKind.USED:
+                    wish = records.use_notices.get(row.visit or b"")
+                    return own if wish is not None and wish.wanted else None
                 case _:
                     return None
 

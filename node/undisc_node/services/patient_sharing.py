@@ -16,7 +16,7 @@ from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from undisc_node.services.link_looks import hidden
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, LinkRow
-from undisc_node.services.model import Grant, Peer, PeerState, Share, StudyState
+from undisc_node.services.model import Basis, Grant, Peer, PeerState, Share, StudyState
 from undisc_node.services.offer_rows import OutgoingOffer
 from undisc_node.services.offering import Offering
 from undisc_node.services.passcodes import Passcodes
@@ -165,10 +165,16 @@ class PatientSharing:
             keys = [key.did for key in records.patients.keys(visit_id)]
             shares = [one.audience for one in records.patients.shares(visit_id)]
             studies = [row.study for row in records.visits.studies(visit_id) if row.belongs]
+            once = [
+                grant.audience
+                for study in studies
+                for grant in records.grants.list(study=study)
+                if grant.basis is Basis.EMERGENCY and records.links.get(grant.audience)
+            ]
             found = {
                 id_of(row): row
                 for row in (
-                    *records.browsing.accesses([*keys, *shares]),
+                    *records.browsing.accesses([*keys, *shares, *once]),
                     *records.browsing.accesses_of(studies),
                 )
             }

@@ -171,7 +171,9 @@ class Serving:
         link = None if claim.audience in asker.dids else records.links.get(claim.audience)
         standing = Standing(
             recipient_trusted=may_receive(
-                peer, any_node=self._any_node and claim.permission.share is not None
+                peer,
+                any_node=self._any_node
+                and (claim.permission.share is not None or link is not None),
             ),
             recipient_revoked=peer is not None and peer.state is PeerState.REVOKED,
             grant_known=grant is not None,

@@ -19,7 +19,7 @@ from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.link_looks import hidden
 from undisc_node.services.link_rows import LinkRow
-from undisc_node.services.model import PeerState
+from undisc_node.services.model import PeerState, Share
 from undisc_node.services.offering import Offering
 from undisc_node.services.one_time_codes import JUST_SENT
 from undisc_node.services.passcodes import Passcodes
@@ -121,7 +121,7 @@ class Unlocking:
         recognise(self._catalog, self._journal, self._clock, unlock.sender)
         until_ms = self._passed(unlock)
         with self._catalog.look() as records:
-            tokens = self._open_shares(records, self._link(records, unlock))
+            tokens = self._open_tokens(records, self._link(records, unlock))
         offers = [self._offering.make(proofs) for proofs in tokens]
         return answer_unlock(
             self._own.key,
@@ -136,7 +136,7 @@ class Unlocking:
         """Let an asker through the protection; return until when the unlock stands, ms."""
         with self._catalog.look() as records:
             link = self._link(records, unlock)
-            self._open_shares(records, link)
+            self._open_tokens(records, link)
             until_ms = records.links.unlocked_until(link.did, unlock.sender.node_id)
             shared = asking_share(records, link.did)
         if until_ms > self._clock.now_ms():
@@ -169,21 +169,22 @@ class Unlocking:
             raise Revoked("the link was revoked")
         return link
 
-    def _open_shares(self, records: Records, link: LinkRow) -> Sequence[tuple[bytes, bytes]]:
+    def _open_tokens(self, records: Records, link: LinkRow) -> Sequence[tuple[bytes, ...]]:
         """Return the tokens of what a link opens now, newest first; else say why nothing."""
-        shares = records.shares.list(audience=link.did)
-        if not shares:
-            raise NotGranted("nothing was shared with this link here")
-        usable: list[tuple[bytes, bytes]] = []
+        given: list[tuple[bytes, Share | None]] = [
+            (share.grant, share) for share in records.shares.list(audience=link.did)
+        ]
+        given += [(grant.id, None) for grant in records.grants.list(audience=link.did)]
+        usable: list[tuple[bytes, ...]] = []
         problems: list[RemoteProtocolError] = []
-        for share in shares:
+        for grant_id, share in given:
             try:
-                grant = standing_grant(records, share.grant, share, self._now())
-                usable.append((grant.token, share.token))
+                grant = standing_grant(records, grant_id, share, self._now())
+                usable.append((grant.token, share.token) if share else (grant.token,))
             except RemoteProtocolError as problem:
                 problems.append(problem)
         if not usable:
-            raise problems[0]
+            raise problems[0] if problems else NotGranted("nothing was shared with this link here")
         return usable[: limits.MAX_LINK_OFFERS]
 
     def _count_attempt(self, unlock: Unlock) -> None:

@@ -46,6 +46,7 @@ from undisc_node.storage.shares import ShareTable
 from undisc_node.storage.staff import StaffTable
 from undisc_node.storage.studies import StudyTable
 from undisc_node.storage.tickets import TicketTable
+from undisc_node.storage.use_notices import UseNoticeTable
 from undisc_node.storage.visits import VisitTable
 from undisc_node.storage.wishes import WishTable
 from undisc_node.storage.witnessed import WitnessedTable
@@ -118,6 +119,7 @@ class CatalogRecords:
     patients = _Bound(PatientTable)
     senders = _Bound(SenderTable)
     messages = _Bound(MessageTable)
+    use_notices = _Bound(UseNoticeTable)
     offers = _Bound(OfferTable)
 
 

@@ -28,11 +28,14 @@ class GrantTable:
         row = self._session.row(_GRANTS.select("WHERE id = ?"), (grant,))
         return _grant(row) if row else None
 
-    def list(self, *, study: bytes | None = None) -> Sequence[Grant]:
-        """List newest first, of one study or all."""
+    def list(self, *, study: bytes | None = None, audience: Did | None = None) -> Sequence[Grant]:
+        """List newest first, of one study, to one audience, or all."""
+        values: tuple[object, ...] = (study,)
+        where = "(?1 IS NULL OR study = ?1)"
+        if audience is not None:  # by its own index: a link is looked up at every request
+            where, values = f"audience = ?2 AND {where}", (study, audience)
         rows = self._session.rows(
-            _GRANTS.select("WHERE ?1 IS NULL OR study = ?1 ORDER BY created_ms DESC, rowid DESC"),
-            (study,),
+            _GRANTS.select(f"WHERE {where} ORDER BY created_ms DESC, rowid DESC"), values
         )
         return [_grant(row) for row in rows]
 

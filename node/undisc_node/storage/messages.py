@@ -113,6 +113,19 @@ class MessageTable:
         )
         return [Lapsing(*row) for row in rows]
 
+    def forget(self, before_ms: int, now: int) -> int:
+        """Remove messages that ended before then and cannot become due again; return how many."""
+        return self._session.write(
+            """DELETE FROM outgoing_messages WHERE ended_ms <= ?1 AND (
+                kind NOT IN ('link', 'reminder')
+                OR (kind = 'link' AND NOT EXISTS (
+                    SELECT 1 FROM visits AS v WHERE v.id = subject AND v.closed_ms IS NULL))
+                OR (kind = 'reminder' AND NOT EXISTS (
+                    SELECT 1 FROM shares AS s JOIN shares AS o ON o.audience = s.audience
+                    WHERE s.id = subject AND o.revoked_ms IS NULL AND o.expires > ?2)))""",
+            (before_ms, now),
+        )
+
 
 def _message(row: Any) -> MessageRow:
     name, kind, subject, visit, channel, address, language, state, *rest = row

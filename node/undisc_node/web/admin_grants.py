@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.services.errors import Invalid
-from undisc_node.services.model import Basis
+from undisc_node.services.model import Basis, Grant
 from undisc_node.web import keys
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
 from undisc_node.web.admin_uses import AdminUses
@@ -48,17 +48,34 @@ async def create_grant(request: web.Request) -> web.StreamResponse:
     link = fields.flag("link", default=False)
     basis = fields.choice("basis", Basis)
     staff, purpose = fields.text("staff", optional=True), fields.text("purpose", optional=True)
-    command = fields.text("command")
+    command, passcode = fields.text("command"), fields.text("passcode", optional=True)
     if bool(peer) == link:
         raise Invalid("a grant goes to one peer or to a new link", hint="give peer, or link: true")
     now_ms = request.app[keys.ADMIN].clock.now_ms()
     expires = _expires(fields, basis, now_ms)
     fields.done()
 
+    if passcode and not (link and basis is Basis.EMERGENCY):
+        raise Invalid("only a link that is given out in an emergency has a passcode")
+
     def work(uses: AdminUses, actor: str) -> Json:
+        named = uses.studies.find(study).id
+        to = uses.peering.find(peer) if peer else None
+        if basis is Basis.EMERGENCY:
+            given = uses.emergency_giving.give(
+                study=named,
+                peer=to,
+                staff=staff,
+                purpose=purpose,
+                expires=expires,
+                command=command,
+                actor=actor,
+                passcode=passcode,
+            )
+            return _made(uses, given.grant, given.offer, url=given.link)
         granted = uses.granting.create(
-            study=uses.studies.find(study).id,
-            peer=uses.peering.find(peer) if peer else None,
+            study=named,
+            peer=to,
             basis=basis,
             staff=staff,
             purpose=purpose,
@@ -66,14 +83,26 @@ async def create_grant(request: web.Request) -> web.StreamResponse:
             command=command,
             actor=actor,
         )
-        secret = granted.link_secret
-        return {
-            "grant": grant_json(granted.grant, names_in(uses), uses.clock.now_ms()),
-            "offer": None if granted.offer is None else base64_text(granted.offer),
-            "link": None if secret is None else base64url_text(secret),
-        }
+        return _made(uses, granted.grant, granted.offer, secret=granted.link_secret)
 
     return await answer(request, work)
+
+
+def _made(
+    uses: AdminUses,
+    grant: Grant,
+    offer: bytes | None,
+    *,
+    secret: bytes | None = None,
+    url: str = "",
+) -> Json:
+    """Render a new grant, with what is handed over and shown only this once."""
+    made: Json = {
+        "grant": grant_json(grant, names_in(uses), uses.clock.now_ms()),
+        "offer": None if offer is None else base64_text(offer),
+        "link": None if secret is None else base64url_text(secret),
+    }
+    return {**made, "url": url} if url else made
 
 
 def _study_id(request: web.Request, uses: AdminUses) -> bytes | None:

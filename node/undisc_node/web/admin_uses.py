@@ -39,6 +39,7 @@ from undisc_node.services.staff_rows import Role, StaffMember
 from undisc_node.services.studies import StudyDetail
 from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.department_uses import KeepsOrders, KeepsReports, Queues, TellsNodes
+from undisc_node.web.emergency_uses import GivesInEmergency
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
@@ -366,6 +367,7 @@ class AdminUses:
     settling: Settles
     peering: KeepsPeers
     granting: Grants
+    emergency_giving: GivesInEmergency
     sharing: Shares
     linking: KeepsLinks
     link_fetching: FetchesLinks

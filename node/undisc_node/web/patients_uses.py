@@ -10,6 +10,7 @@ from undisc_node.services.link_looks import Looked
 from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.patient_views import Overview, Shown, Wanted
+from undisc_node.services.use_notices import UseWish
 from undisc_protocol.did import Did
 
 
@@ -82,6 +83,16 @@ class SharesForPatients(Protocol):
 
     def revoke_all(self, session: BrowserSession) -> int:
         """End everything that was given to anybody."""
+
+
+class TellsOfUses(Protocol):
+    """Tells patients of each use, if they want that."""
+
+    def wish(self, visit: bytes) -> UseWish:
+        """Return what the patient of a visit wants."""
+
+    def want(self, visit: bytes, actor: str, *, wanted: bool) -> None:
+        """Tell the patient of each use from now on, or not any more."""
 
 
 class HandsOutLinks(Protocol):

@@ -13,7 +13,12 @@ from undisc_node.services.ports import Reply
 from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.links_uses import Unlocks
 from undisc_node.web.offers_uses import TakesOffers
-from undisc_node.web.patients_uses import ChecksSessions, OpensLinks, SharesForPatients
+from undisc_node.web.patients_uses import (
+    ChecksSessions,
+    OpensLinks,
+    SharesForPatients,
+    TellsOfUses,
+)
 
 if TYPE_CHECKING:  # its modules use the keys
     from undisc_node.web.viewer.uses import ViewerUses
@@ -125,5 +130,6 @@ class PublicUses:
     opening: OpensLinks
     browsing: ChecksSessions
     patient_sharing: SharesForPatients
+    use_notices: TellsOfUses
     viewer: ViewerUses
     asked: AskedUses

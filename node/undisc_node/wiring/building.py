@@ -20,7 +20,6 @@ from undisc_node.services.dicomweb.rendering import TASK
 from undisc_node.services.ended_permissions import EndedPermissions
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
-from undisc_node.services.granting import Granting
 from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards
 from undisc_node.services.importing import Importing
@@ -63,6 +62,7 @@ from undisc_node.wiring.department import build_department
 from undisc_node.wiring.desk import build_desk
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
+from undisc_node.wiring.giving import build_giving
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.ingest import build_ingest, build_senders
 from undisc_node.wiring.links import build_links
@@ -279,6 +279,16 @@ def build(  # noqa: PLR0915 - a statement for each part
         outlets=outlets,
         queueing=queueing,
     )
+    giving = build_giving(
+        catalog=catalog,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        offering=offering,
+        emergencies=messages.emergencies,
+        passcodes=links.passcodes,
+    )
     staff = Staff(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     desk = build_desk(
         settings,
@@ -294,6 +304,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         fetching=fetching,
         link_fetching=links.fetching,
         peering=peering,
+        studies=studies,
+        giving=giving,
         journal=journal,
         clock=clock,
         entropy=entropy,
@@ -343,15 +355,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         media=media,
         settling=settling,
         peering=peering,
-        granting=Granting(
-            catalog=catalog,
-            journal=journal,
-            clock=clock,
-            entropy=entropy,
-            own=own,
-            offering=offering,
-            emergency=messages.emergencies,
-        ),
+        **giving,
         sharing=links.sharing,
         linking=links.linking,
         link_fetching=links.fetching,
@@ -391,6 +395,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         opening=patients.opening,
         browsing=patients.browsing,
         patient_sharing=patients.sharing,
+        use_notices=messages.use_notices,
         receipts=Receipts(
             catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
         ),

@@ -18,6 +18,7 @@ from undisc_node.services.peering import Peering
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.signing_in import SigningIn
 from undisc_node.services.staff import Staff
+from undisc_node.services.studies import Studies
 from undisc_node.services.wishing import Wishing
 from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.desk.uses import DeskUses
@@ -58,6 +59,8 @@ def build_desk(
     fetching: Fetching,
     link_fetching: LinkFetching,
     peering: Peering,
+    studies: Studies,
+    giving: Mapping[str, Any],
     journal: Journal,
     clock: Clock,
     entropy: Entropy,
@@ -94,11 +97,14 @@ def build_desk(
             links=links,
             messages=messages.messaging,
             reaching=messages.reaching,
+            use_notices=messages.use_notices,
             queueing=department["queueing"],
             staff=staff,
             fetching=fetching,
             link_fetching=link_fetching,
             peers=peering.list,
+            studies=studies,
+            giving=giving["emergency_giving"],
             now_ms=clock.now_ms,
             random=entropy.random,
             public_url=urls[0].rstrip("/") if urls else "",

@@ -26,10 +26,13 @@ from undisc_node.services.queueing import Queueing
 from undisc_node.services.reaching import Reaching
 from undisc_node.services.second_step import SendCode
 from undisc_node.services.sending_now import Appearance, SendingNow
+from undisc_node.services.use_notices import UseNotices
 from undisc_node.wiring.duties import Duty
 
 _ANNOUNCE_SECONDS: Final = 2.0  # how often links that became ready are looked for
 _SEND_SECONDS: Final = 2.0  # how often messages that are due are looked for
+_TELL_SECONDS: Final = 60.0  # how often uses are looked for of which patients want to hear
+_FORGET_SECONDS: Final = 6 * 3_600.0
 _REMIND_SECONDS: Final = 3_600.0  # how often what lapses in two weeks is looked for
 
 
@@ -40,6 +43,7 @@ class MessageParts:
     Attributes:
         messaging: Queues and sends messages.
         reaching: Knows where patients want their links.
+        use_notices: Tells patients of uses.
         emergencies: Tells of images given out in an emergency.
         uses: Use cases of the admin socket, by their names there.
         duties: What is done again and again.
@@ -47,6 +51,7 @@ class MessageParts:
 
     messaging: Messaging
     reaching: Reaching
+    use_notices: UseNotices
     emergencies: Emergencies
     uses: Mapping[str, Any]
     duties: tuple[Duty, ...]
@@ -148,6 +153,7 @@ def build_messages(
         links=links,
         appearance=outlets.appearance,
     )
+    use_notices = UseNotices(catalog=catalog, journal=journal, clock=clock, messaging=messaging)
     reaching = Reaching(
         catalog=catalog,
         journal=journal,
@@ -160,6 +166,7 @@ def build_messages(
     return MessageParts(
         messaging=messaging,
         reaching=reaching,
+        use_notices=use_notices,
         emergencies=Emergencies(
             catalog=catalog,
             queueing=queueing,
@@ -171,5 +178,7 @@ def build_messages(
             Duty("announcing links", _ANNOUNCE_SECONDS, messaging.announce),
             Duty("sending messages", _SEND_SECONDS, messaging.work),
             Duty("reminding patients", _REMIND_SECONDS, messaging.remind),
+            Duty("telling patients of uses", _TELL_SECONDS, use_notices.tell),
+            Duty("forgetting finished messages", _FORGET_SECONDS, messaging.forget),
         ),
     )

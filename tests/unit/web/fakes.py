@@ -464,7 +464,7 @@ def admin_uses(**others) -> AdminUses:
         "peering": FakePeering(),
         "granting": FakeGranting(),
         "sharing": FakeSharing(),
-        **link_parts(SHARE, FETCH),
+        **link_parts(SHARE, FETCH, GRANT),
         "revoking": FakeRevoking(),
         "fetching": FakeFetching(),
         "auditing": FakeAuditing(),

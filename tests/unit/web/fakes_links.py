@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from undisc_node.services.emergency_giving import Given
 from undisc_node.services.link_rows import KeptPasscode, LinkRow
 from undisc_node.services.sharing import Shared
 from undisc_protocol.did import Did
@@ -53,8 +54,21 @@ class FakeLinkFetching:
         return [self._fetch]
 
 
-def link_parts(share, fetch):
+class FakeEmergencyGiving:
+    def __init__(self, grant):
+        self._grant = grant
+        self.calls = []
+
+    def give(self, **wanted):
+        self.calls.append(wanted)
+        if wanted["peer"] is None:
+            return Given(self._grant, None, "https://a.example/l#c2VjcmV0")
+        return Given(self._grant, b"offer", "")
+
+
+def link_parts(share, fetch, grant):
     return {
+        "emergency_giving": FakeEmergencyGiving(grant),
         "linking": FakeLinking(share),
         "link_fetching": FakeLinkFetching(fetch),
         "patient_links": FakePatientLinks(),

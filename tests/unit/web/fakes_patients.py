@@ -82,4 +82,5 @@ class FakeOpening:
 
 
 def patient_parts():
-    return {"opening": FakeOpening(), "browsing": None, "patient_sharing": None}
+    nobody = dict.fromkeys(("browsing", "patient_sharing", "use_notices"))
+    return {"opening": FakeOpening(), **nobody}

@@ -339,7 +339,6 @@ def test_use_cases_get_what_was_asked_and_who_asked(start):
     [
         ({"days": 7}, fakes.NOW + 7 * 86_400),
         ({}, fakes.NOW + 30 * 86_400),
-        ({"basis": "emergency"}, fakes.NOW + 3 * 86_400),
         ({"expires": "2026-12-01T00:00:00Z"}, 1_796_083_200),
         ({"expires": "2026-12-01T01:00:00+01:00"}, 1_796_083_200),
     ],

@@ -17,6 +17,7 @@ from undisc_node.services.message_rows import (
     Words,
 )
 from undisc_node.services.ports.offers import OfferRecords
+from undisc_node.services.use_notice_rows import UseNotice
 
 
 class CodeRecords(Protocol):
@@ -74,6 +75,35 @@ class MessageRecords(Protocol):
             limit: At most so many.
         """
 
+    def forget(self, before_ms: int, now: int) -> int:
+        """Remove messages that ended before then and cannot become due again; return how many.
+
+        Args:
+            before_ms: The end of those that are old enough.
+            now: The time, seconds: what lapses later is reminded of once, so that is remembered.
+        """
+
+
+class UseNoticeRecords(Protocol):
+    """Who wants to hear of uses of what they shared."""
+
+    def get(self, visit: bytes) -> UseNotice | None:
+        """Return the wish of a visit, or None."""
+
+    def put(self, notice: UseNotice) -> None:
+        """Insert or replace by visit."""
+
+    def due(self, told_ms: int, *, limit: int) -> Sequence[tuple[bytes, int]]:
+        """List visits with uses that were not told yet, each with the time of the newest one.
+
+        Only looking and downloading by others than the patient, and what the patient tries is
+        none.
+
+        Args:
+            told_ms: Only visits of which was last told then or before.
+            limit: At most so many.
+        """
+
 
 class OutgoingRecords(Protocol):
     """The part of the catalog's records that is about what leaves; see `ports.Records`."""
@@ -85,6 +115,10 @@ class OutgoingRecords(Protocol):
     @property
     def messages(self) -> MessageRecords:
         """Messages to people."""
+
+    @property
+    def use_notices(self) -> UseNoticeRecords:
+        """Who wants to hear of uses."""
 
     @property
     def offers(self) -> OfferRecords:

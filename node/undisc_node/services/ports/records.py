@@ -147,8 +147,8 @@ class GrantRecords(Protocol):
     def get(self, grant: bytes) -> Grant | None:
         """Return it by id, or None."""
 
-    def list(self, *, study: bytes | None = None) -> Sequence[Grant]:
-        """List, newest first."""
+    def list(self, *, study: bytes | None = None, audience: Did | None = None) -> Sequence[Grant]:
+        """List, newest first, those of one study, to one audience, or all."""
 
     def add(self, grant: Grant) -> None:
         """Add it; its id must be new."""

@@ -51,6 +51,7 @@ def answer_of(form: Form, language: str) -> Answer | None:
         drawn=_drawn(form),
         typed=form.text("typed", most=_MOST),
         language=language,
+        notices=form.flag("notices"),
     )
 
 

@@ -7,7 +7,17 @@ from typing import Final
 
 from aiohttp import web
 
-from undisc_node.web.desk import asks, day, fetches, people, queue, recording, signing, visits
+from undisc_node.web.desk import (
+    asks,
+    day,
+    emergency,
+    fetches,
+    people,
+    queue,
+    recording,
+    signing,
+    visits,
+)
 from undisc_node.web.desk.sessions import admin_page, see, staff_page
 from undisc_node.web.pages.forms import FORM_BODY
 from undisc_node.web.routing import NO_BODY, Authority, Handler, Route
@@ -54,6 +64,7 @@ ROUTES: Final = (
     _takes("/desk/visits/{visit}/link", staff_page(visits.hand_out)),
     _takes("/desk/visits/{visit}/sheet", staff_page(visits.sheet)),
     _takes("/desk/visits/{visit}/messages/{message}", staff_page(visits.send_again)),
+    _takes("/desk/visits/{visit}/notices", staff_page(visits.tell_of_uses)),
     _takes("/desk/visits/{visit}/new-pin", staff_page(visits.new_pin)),
     _takes("/desk/visits/{visit}/pin", staff_page(visits.reopen_pin)),
     _reads("/desk/queue", staff_page(queue.rows)),
@@ -62,6 +73,8 @@ ROUTES: Final = (
     _reads("/desk/fetches", staff_page(fetches.fetches)),
     _takes("/desk/fetches", staff_page(fetches.start)),
     _takes("/desk/fetches/{fetch}/resume", staff_page(fetches.resume)),
+    _reads("/desk/emergency", staff_page(emergency.show)),
+    _takes("/desk/emergency", staff_page(emergency.give)),
     _reads("/desk/people", admin_page(people.people)),
     _takes("/desk/people", admin_page(people.add)),
     _takes("/desk/people/{name}/disable", admin_page(people.disable)),

@@ -18,10 +18,12 @@ from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.queueing import Decision
 from undisc_node.services.signing_in import Enrolment, SignedIn
 from undisc_node.services.staff_rows import Role, StaffMember
-from undisc_node.web.admin_uses import Fetches
+from undisc_node.web.admin_uses import Fetches, KeepsStudies
 from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
+from undisc_node.web.emergency_uses import GivesInEmergency
 from undisc_node.web.links_uses import FetchesLinks
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients
+from undisc_node.web.patients_uses import TellsOfUses
 
 
 class SignsInAtDesk(Protocol):
@@ -172,11 +174,14 @@ class DeskUses:
     links: KeepsPatientLinks
     messages: KeepsMessages
     reaching: ReachesPatients
+    use_notices: TellsOfUses
     queueing: KeepsQueue
     staff: KeepsStaff
     fetching: Fetches
     link_fetching: FetchesLinks
     peers: Callable[[], Sequence[Peer]]
+    studies: KeepsStudies
+    giving: GivesInEmergency
     now_ms: Callable[[], int]
     random: Callable[[int], bytes]
     public_url: str

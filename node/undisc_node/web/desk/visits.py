@@ -14,6 +14,7 @@ from undisc_node.services.errors import NotFound, ServiceError
 from undisc_node.services.message_rows import MessageRow
 from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import PatientShare
+from undisc_node.services.use_notices import UseWish
 from undisc_node.services.visiting import VisitDetail
 from undisc_node.web.desk.sessions import desk_page, form_of, run, see, who
 from undisc_node.web.desk.uses import DeskUses
@@ -49,6 +50,7 @@ class Shown:
         shares: What they shared.
         messages: What was sent to them, newest first.
         is_drawn: Whether the consent has a drawn signature.
+        notices: Whether the patient is told of each use.
         now_ms: The time.
     """
 
@@ -58,6 +60,7 @@ class Shown:
     shares: Sequence[PatientShare]
     messages: Sequence[MessageRow]
     is_drawn: bool
+    notices: UseWish
     now_ms: int
 
     @property
@@ -79,6 +82,7 @@ async def _show(request: web.Request, problem: str = "", status: int = 200) -> w
             desk.wishes.shares(visit),
             desk.messages.list(visit),
             desk.wishes.is_drawn(detail.consent.id),
+            desk.use_notices.wish(visit),
             desk.now_ms(),
         )
 
@@ -178,6 +182,17 @@ async def send_again(request: web.Request) -> web.StreamResponse:
     except ServiceError as problem:
         return await _show(request, problem_text(request, problem), problem.status)
     return see(f"/desk/visits/{named['visit']}")
+
+
+async def tell_of_uses(request: web.Request) -> web.StreamResponse:
+    """POST /desk/visits/{visit}/notices: tells the patient of each use, or not any more."""
+    form = await form_of(request)
+    name, by, wanted = request.match_info["visit"], who(request).name, form.flag("wanted")
+    await run(
+        request,
+        lambda desk: desk.use_notices.want(desk.visiting.find(name).id, by, wanted=wanted),
+    )
+    return see(f"/desk/visits/{name}")
 
 
 async def new_pin(request: web.Request) -> web.StreamResponse:

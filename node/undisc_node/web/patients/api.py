@@ -200,7 +200,11 @@ async def visit(request: web.Request) -> web.StreamResponse:
 
     def work(uses: PublicUses) -> Json:
         session = session_within(request, uses, Kind.PATIENT)
-        return overview_json(uses.patient_sharing.overview(session))
+        wish = uses.use_notices.wish(session.row.visit or b"")
+        return {
+            **overview_json(uses.patient_sharing.overview(session)),
+            "notices": {"wanted": wish.wanted, "possible": wish.possible},
+        }
 
     return _answer(await _run(request, work))
 
@@ -302,6 +306,20 @@ async def revoke_all(request: web.Request) -> web.StreamResponse:
     return _answer(await _run(request, work))
 
 
+async def notices(request: web.Request) -> web.StreamResponse:
+    """POST /l/api/notices: whether the patient is told of each use."""
+    fields = await _posted(request)
+    wanted = fields.flag("wanted", default=False)
+    fields.done()
+
+    def work(uses: PublicUses) -> None:
+        session = session_within(request, uses, Kind.PATIENT)
+        uses.use_notices.want(session.row.visit or b"", "patient", wanted=wanted)
+
+    await _run(request, work)
+    return _answer({})
+
+
 def _get(path: str, handler: Handler, authority: Authority) -> Route:
     return Route(
         method="GET",
@@ -339,4 +357,5 @@ ROUTES: Final = (
     _post("/l/api/shares/{share}/add", extend, Authority.BROWSER),
     _post("/l/api/shares/{share}/revoke", revoke, Authority.BROWSER),
     _post("/l/api/revoke", revoke_all, Authority.BROWSER),
+    _post("/l/api/notices", notices, Authority.BROWSER),
 )

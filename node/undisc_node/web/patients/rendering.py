@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from undisc_node.services.browsing_rows import AccessRow, SessionRow
+from undisc_node.services.browsing_rows import Access, AccessRow, SessionRow
 from undisc_node.services.link_looks import Looked
 from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.patient_views import Named, Overview, Shown, ShownStudy
@@ -122,12 +122,15 @@ def accesses_json(
         studies: By study, its description.
         own: The patient's key of this session.
     """
+    emergencies = {row.link for row in rows if row.kind is Access.GIVEN}
+    others = {*shares, *emergencies}
     return [
         {
             "at": moment_ms(row.at_ms),
             "what": row.kind,
             "with": shares.get(row.link, ""),
-            "self": row.link == own or (row.link not in shares and row.node is None),
+            "self": row.link == own or (row.link not in others and row.node is None),
+            "emergency": row.link in emergencies,
             "study": studies.get(row.study, "") if row.study else "",
             "who": row.who,
             "practice": row.node is not None,

@@ -14,6 +14,7 @@ from support.lines import written
 from support.memory_network import MemoryNetwork
 from support.memory_reader import instance
 from support.practice import Practice
+from support.uses import Uses
 from undisc_protocol.browser import Act
 from undisc_protocol.keys import link_key
 from undisc_protocol.link import write_link
@@ -49,6 +50,7 @@ def door(practice, start):
         opening=practice.opening,
         browsing=practice.browsing,
         patient_sharing=practice.patient_sharing,
+        use_notices=Uses(practice).notices,
     )
     return start(public=public)
 

@@ -358,12 +358,31 @@ async function overview() {
   part(screen, "log").addEventListener("toggle", (event) => {
     if (event.target.open) guarded(() => log(event.target));
   });
+  notices(screen, visit.notices);
   part(screen, "all").addEventListener("click", () =>
     confirm(word("revoke_all"), async () => {
       await ask("revoke", {});
       state.fresh = null;
       await refresh();
       tell(word("revoked_all"));
+    }),
+  );
+}
+
+/** Whether the patient is told of each use: there has to be a way to them. */
+function notices(screen, wish) {
+  const place = part(screen, "notices");
+  place.hidden = !wish.possible && !wish.wanted;
+  const box = place.querySelector("input");
+  box.checked = wish.wanted;
+  box.addEventListener("change", () =>
+    guarded(async () => {
+      const wanted = box.checked;
+      box.checked = wish.wanted; // until the practice has taken it down
+      await ask("notices", { wanted });
+      wish.wanted = wanted;
+      box.checked = wanted;
+      tell(word(wanted ? "notices_on" : "notices_off"));
     }),
   );
 }
@@ -601,8 +620,9 @@ async function log(place) {
   list.replaceChildren();
   part(place, "silence").hidden = accesses.length > 0;
   for (const one of accesses) {
-    let who = one.self ? word("you") : one.with || word("named_practice");
-    if (one.who) who = `${who} – ${one.practice ? one.who : word("says").replace("{who}", one.who)}`;
+    let who = one.self ? word("you") : one.with || word(one.emergency ? "emergency" : "named_practice");
+    const known = one.practice || one.what === "given"; // others only say who they are
+    if (one.who) who = `${who} – ${known ? one.who : word("says").replace("{who}", one.who)}`;
     list.append(
       fill(copy("access"), { at: when(one.at), who, what: word(`did_${one.what}`), study: one.study }),
     );
