@@ -93,6 +93,14 @@ def enter(page, pin="471100", *, own=True):
     page.get_by_role("heading", name="Your images", exact=True).wait_for()
 
 
+def sent_by(*pages):
+    """Return what these pages ask from now on: addresses and headers."""
+    sent = []
+    for page in pages:
+        page.context.on("request", lambda one: sent.append((one.url, one.headers)))
+    return sent
+
+
 def give(page, who="Dr. Ann", passcode="blue horse"):
     """Share with a link; return it."""
     page.get_by_label("Who is it for?").fill(who)
@@ -103,13 +111,13 @@ def give(page, who="Dr. Ann", passcode="blue horse"):
 
 def test_from_the_message_to_a_share_and_back(node, visit):
     """Claimed by the patient's browser, tried, opened by a doctor, seen, ended."""
-    link = link_of(node, visit)
-    secret = link.split("#")[1]
+    secret = (link := link_of(node, visit)).split("#")[1]
     with (
         chromium() as browser,
         visitor(browser, node.url, size=PHONE, allow=("404", "403")) as patient,
         visitor(browser, node.url, size=DESKTOP, allow=("404", "403")) as doctor,
     ):
+        sent = sent_by(patient, doctor)
         assert transferred(patient, lambda: patient.goto(link)) < MOST
         assert patient.url == f"{node.url}/l", "nothing of the link stays in the address"
         patient.get_by_role("link", name="Skip to the content").evaluate("one => one.click()")
@@ -161,7 +169,8 @@ def test_from_the_message_to_a_share_and_back(node, visit):
         doctor.get_by_text("It was ended by the patient or the practice.").wait_for()
         doctor.get_by_text("555-0100").first.wait_for()
         look(doctor, "share-ended")
-    said = json.dumps(node.events()) + node.log_path.read_text(encoding="utf-8")
+    # Neither in the logs, nor in an address or a Referer.
+    said = json.dumps([node.events(), sent]) + node.log_path.read_text(encoding="utf-8")
     for stored in (secret, given.split("#")[1], "471100", "blue horse"):
         assert stored not in said
 
@@ -263,7 +272,7 @@ def test_a_link_that_the_mail_has_damaged(node, visit, damage):
 
 
 def test_a_scanner_that_runs_scripts_spends_nothing(node, visit):
-    """It opens the link twenty times, waits for the network, and follows what is a link."""
+    """It opens the link five times, waits for the network, and follows every link on the page."""
     link, before = link_of(node, visit), len(node.events())
     with chromium() as browser:
         for _ in range(5):
