@@ -14,6 +14,7 @@ _COMMANDS = {
     "status": "status",
     "studies": "studies",
     "peers": "peers",
+    "keys": "keys",
     "grants": "grants",
     "shares": "shares",
     "links": "links",

@@ -39,7 +39,12 @@ class Session:
     @property
     def client(self) -> Client:
         """The client of the chosen node."""
-        return Client(self.socket or (self.home or _default_home()) / SOCKET_NAME)
+        return Client(self.socket or self.directory / SOCKET_NAME)
+
+    @property
+    def directory(self) -> Path:
+        """The node's home, or where its socket is."""
+        return self.socket.parent if self.socket else self.home or _default_home()
 
 
 def _default_home() -> Path:

@@ -26,20 +26,19 @@ from undisc_node.clocks import SystemEntropy
 from undisc_node.services.errors import Conflict, Invalid, Refused
 from undisc_node.services.ports import Clock, Entropy
 from undisc_node.storage import home as homes
+from undisc_node.storage import key_change
+from undisc_node.succession.kits import (
+    Succession,
+    check_kit_fits,
+    check_passphrase,
+    next_identity,
+    opened_kit,
+    sealed_kit,
+)
 from undisc_protocol import keys, limits
 from undisc_protocol.did import fingerprint_words
-from undisc_protocol.errors import CannotOpen, ProtocolError
-from undisc_protocol.identity import (
-    Identity,
-    commitment,
-    read_identity,
-    read_identity_record,
-    sign_identity_record,
-)
-from undisc_protocol.kit import Kit, make_kit, open_kit
-
-SHORTEST_PASSPHRASE = 10  # characters; Argon2id makes each guess cost a quarter of a gigabyte
-_MAX_KIT = 65_536  # bytes
+from undisc_protocol.identity import commitment, read_identity, sign_identity_record
+from undisc_protocol.kit import Kit
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +52,6 @@ class Founded:
 
     id: bytes
     words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Succession:
-    """The next key of a node: what goes into its home.
-
-    Attributes:
-        node_seed: Seed of the new node key, 32 bytes: `keys/node-key`.
-        key_encryption_key: As before, 32 bytes.
-        records: All identity records, the new one last: `identity-0`, `identity-1`…
-        identity: The same, verified.
-    """
-
-    node_seed: bytes
-    key_encryption_key: bytes
-    records: tuple[bytes, ...]
-    identity: Identity
-
-    def __repr__(self) -> str:
-        return f"Succession(number={self.identity.number})"
 
 
 def found(
@@ -102,7 +81,7 @@ def found(
     """
     if not 1 <= len(name.strip()) <= limits.MAX_NODE_NAME or not name.isprintable():
         raise Invalid(f"a name has 1 to {limits.MAX_NODE_NAME} printable characters")
-    _check_passphrase(passphrase)
+    check_passphrase(passphrase)
     if home.exists() and any(home.iterdir()):
         raise Conflict(
             f"{home} is not empty",
@@ -119,10 +98,12 @@ def found(
     identity = read_identity([record])
     _write_kit(
         kit_path,
-        Kit(node_id=identity.node_id, recovery_seed=recovery_seed, key_encryption_key=wrapping_key),
-        name=name.strip(),
-        passphrase=passphrase,
-        entropy=SystemEntropy(),
+        sealed_kit(
+            Kit(identity.node_id, recovery_seed, wrapping_key),
+            name=name.strip(),
+            passphrase=passphrase,
+            entropy=SystemEntropy(),
+        ),
     )
     homes.create_home(
         home,
@@ -166,81 +147,16 @@ def succeed(
         Refused: The kit belongs to another node, was used before, or is newer than the records.
         Conflict: The new kit's file exists already, or the node has had as many keys as allowed.
     """
-    _check_passphrase(passphrase)
+    made, page = next_identity(
+        kit, records, name=name, passphrase=passphrase, clock=clock, entropy=entropy
+    )
+    _write_kit(kit_path, page)
+    return made
+
+
+def _write_kit(path: Path, page: str) -> None:
     try:
-        before = read_identity(records)
-    except ProtocolError as problem:
-        raise Invalid(
-            f"the identity records cannot be used: {problem}",
-            code="bad_identity",
-            hint="use the files identity-* of the newest backup",
-        ) from None
-    _check_kit_fits(kit, before)
-    if before.number + 1 >= limits.MAX_IDENTITY_RECORDS:
-        raise Conflict(
-            f"the node has had {limits.MAX_IDENTITY_RECORDS} keys, and cannot have another",
-            code="keys_used_up",
-            hint="found a new node and pair it with the peers again",
-        )
-    recovery_seed = entropy.random(keys.KEY_SIZE)
-    record = sign_identity_record(
-        keys.SignKey.from_seed(kit.recovery_seed),
-        next_hash=commitment(keys.SignKey.from_seed(recovery_seed)),
-        issued=clock.now_ms() // 1000,
-        previous=before.records[-1],
-    )
-    identity = read_identity([*before.records, record])
-    _write_kit(
-        kit_path,
-        Kit(identity.node_id, recovery_seed, kit.key_encryption_key),
-        name=name,
-        passphrase=passphrase,
-        entropy=entropy,
-    )
-    return Succession(kit.recovery_seed, kit.key_encryption_key, identity.records, identity)
-
-
-def _check_kit_fits(kit: Kit, identity: Identity) -> None:
-    """Refuse a kit whose key is not the one that comes next."""
-    if kit.node_id != identity.node_id:
-        raise Refused(
-            "this recovery kit belongs to another node",
-            code="wrong_kit",
-            hint="look for the kit whose page shows the words of this node",
-        )
-    recovery = keys.SignKey.from_seed(kit.recovery_seed)
-    if recovery.did in identity.dids:
-        raise Refused(
-            "this recovery kit was used before, and each is good for once",
-            code="kit_used",
-            hint="use the kit that was written when this one was used",
-        )
-    if commitment(recovery) != read_identity_record(identity.records[-1]).next_hash:
-        raise Refused(
-            "the recovery key in this kit is not the one the node committed to",
-            code="wrong_kit",
-            hint="use the identity records that are as new as the kit: those of a newer backup",
-        )
-
-
-def _check_passphrase(passphrase: str) -> None:
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise Invalid(
-            f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters",
-            hint="five or more random words are easy to keep and hard to guess",
-        )
-
-
-def _write_kit(path: Path, kit: Kit, *, name: str, passphrase: str, entropy: Entropy) -> None:
-    text = make_kit(
-        kit,
-        name=name,
-        passphrase=passphrase,
-        salt=entropy.random(keys.KIT_SALT),
-        nonce=entropy.random(keys.SEAL_NONCE),
-    )
-    try:
-        homes.write_durably(path, text.encode())
+        homes.write_durably(path, page.encode())
     except FileExistsError:
         raise Conflict(
             f"{path} exists already, and a recovery kit is never overwritten",
@@ -281,21 +197,7 @@ def read_kit(path: Path, passphrase: str) -> Kit:
         Invalid: The file is no kit.
         Refused: The passphrase is wrong.
     """
-    try:
-        raw = path.read_bytes()[: _MAX_KIT + 1]
-        return open_kit(raw.decode(), passphrase)
-    except CannotOpen:
-        raise Refused(
-            "the passphrase does not open this recovery kit",
-            code="wrong_passphrase",
-            hint="try again; if the passphrase is lost, the kit is lost too",
-        ) from None
-    except (ProtocolError, UnicodeDecodeError):
-        raise Invalid(
-            f"{path} is not a readable recovery kit",
-            code="not_a_kit",
-            hint="the file was cut or changed; use another copy",
-        ) from None
+    return opened_kit(path.read_bytes(), passphrase, called=str(path))
 
 
 def verify_kit(home: Path, path: Path, passphrase: str) -> Kit:
@@ -310,12 +212,12 @@ def verify_kit(home: Path, path: Path, passphrase: str) -> Kit:
     """
     here = homes.read_home(home)
     opened = read_kit(path, passphrase)
-    _check_kit_fits(opened, read_identity(here.records))
+    check_kit_fits(opened, read_identity(here.records))
     if opened.key_encryption_key != here.key_encryption_key:
         raise Refused(
             "this recovery kit belongs to another node",
             code="wrong_kit",
             hint="look for the kit that shows this node's words: undisc status",
         )
-    homes.mark_kit_verified(home, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    key_change.mark_drilled(home, here.records[-1], at=int(time.time()))
     return opened

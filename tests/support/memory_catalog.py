@@ -20,6 +20,7 @@ from support.memory_links import Links
 from support.memory_media import Media
 from support.memory_outgoing import Codes, Messages, Offers, UseNotices
 from support.memory_people import PeopleRecords
+from support.memory_rounds import Rounds
 from support.memory_senders import Senders
 from support.memory_staff import StaffAccounts
 from support.memory_studies import Studies
@@ -296,6 +297,7 @@ class MemoryRecords(PeopleRecords):
         self.messages = Messages(tables, writable=writable)
         self.use_notices = UseNotices(tables, writable=writable)
         self.offers = Offers(tables, writable=writable)
+        self.rounds = Rounds(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

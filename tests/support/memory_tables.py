@@ -45,6 +45,7 @@ from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.offer_rows import IncomingOffer, OutgoingOffer
 from undisc_node.services.patient_rows import PatientGrant, PatientKey, PatientShare
 from undisc_node.services.queue_rows import QueueRow
+from undisc_node.services.round_rows import PeerAlert, PeerRound
 from undisc_node.services.sender_model import Sender, SenderCounts
 from undisc_node.services.staff_rows import StaffMember
 from undisc_node.services.study_search import StudyFacts
@@ -104,6 +105,9 @@ class Tables:
     patient_shares: dict[bytes, PatientShare] = field(default_factory=dict)
     incoming_offers: dict[bytes, IncomingOffer] = field(default_factory=dict)
     outgoing_offers: dict[bytes, OutgoingOffer] = field(default_factory=dict)
+    rounds: dict[bytes, PeerRound] = field(default_factory=dict)
+    peer_alerts: dict[tuple[bytes, str], PeerAlert] = field(default_factory=dict)
+    own_keys: set[int] = field(default_factory=set)
     sent_messages: dict[bytes, MessageRow] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)

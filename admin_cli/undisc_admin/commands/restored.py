@@ -19,6 +19,7 @@ _HOW: Final = {
     "restore": "a backup",
     "rebuild": "its packs; grants, peers and log of before are not in them",
     "rollback": "the copy made before an upgrade",
+    "theft": "no copy: keys were stolen, see `undisc keys recover`",
 }
 
 

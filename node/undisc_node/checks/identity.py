@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import calendar
-import time
 from typing import Final
 
 from undisc_node.checks.finding import Finding, fail, ok, warn
 from undisc_node.checks.scene import Scene, ago
 from undisc_node.services.errors import ServiceError
+from undisc_node.services.model import RestoredBy
 from undisc_node.storage import home as homes
+from undisc_node.storage import key_change
 from undisc_node.storage.checking.databases import wrapping_key_problem
 from undisc_protocol.did import fingerprint_words
 from undisc_protocol.errors import ProtocolError
 from undisc_protocol.identity import read_identity
 from undisc_protocol.keys import SignKey
 
-_KIT_DAYS: Final = 365  # after which somebody should find out whether the kit is still where it was
 _DAY_MS: Final = 86_400_000
 
 
@@ -70,16 +69,19 @@ def kit(scene: Scene) -> Finding:
             "the recovery kit has never been read back",
             "undisc-node kit verify FILE, then print it and keep it away from this machine",
         )
-    text = (scene.home / "keys" / homes.KIT_VERIFIED).read_text(encoding="ascii").strip()
-    try:
-        when = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) * 1000
-    except ValueError:
+    drill = key_change.drilled(scene.home, scene.keys.records[-1])
+    if drill is None or not drill.fits:
+        return warn(
+            "the present recovery kit has never been read back; the one before is used up",
+            "undisc-node kit verify FILE, then keep it away from this machine",
+        )
+    if drill.at is None:
         return ok("the recovery kit has been read back")
-    age = scene.now_ms - when
-    if age > _KIT_DAYS * _DAY_MS:
+    age = scene.now_ms - drill.at * 1000
+    if age > scene.settings.keys_drill_days * _DAY_MS:
         return warn(
             f"the recovery kit was last read back {ago(age)} ago",
-            "fetch it from where it is kept: undisc-node kit verify FILE",
+            "fetch it from where it is kept: undisc keys drill FILE",
         )
     return ok(f"the recovery kit was read back {ago(age)} ago")
 
@@ -103,6 +105,11 @@ def restored(scene: Scene) -> Finding:
         return ok("the catalog never came back from a copy")
     if latest.confirmed_ms is not None:
         return ok("what a restore suspended has been decided")
+    if latest.how is RestoredBy.THEFT:
+        return warn(
+            f"keys were stolen; {waiting} permissions are suspended",
+            "go through them: undisc restored show, then undisc restored confirm",
+        )
     return warn(
         f"the catalog came back from a copy ({latest.how}); {waiting} permissions are suspended",
         "go through them: undisc restored, then undisc restored confirm",

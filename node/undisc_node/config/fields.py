@@ -278,6 +278,18 @@ FIELDS: Final[Mapping[str, Field]] = {
         "what becomes of a study that a trusted practice offers: fetched at once, shown to staff"
         " who decide, or refused",
     ),
+    "keys.drill_days": Field(
+        "keys_drill_days",
+        180,
+        values.COUNT,
+        "days after which the doctor asks for another drill with the recovery kit",
+    ),
+    "peers.stale_days": Field(
+        "peers_stale_days",
+        30,
+        values.NUMBER,
+        "days for which a peer is still dealt with after its last status card has ended",
+    ),
     "peers.private_addresses": Field(
         "private_addresses",
         default=False,

@@ -79,6 +79,8 @@ class Settings:
         text_messages_from: Number or name that text messages come from.
         text_messages_fields: What is posted; empty for the usual fields of the form.
         offers_take: What becomes of offered studies: `fetch`, `show` or `refuse`.
+        keys_drill_days: Days after which a drill with the recovery kit is due again.
+        peers_stale_days: Days for which a peer is dealt with after its card has ended.
         recipients: Which nodes may use shares and links: `trusted` or `any`.
         private_addresses: Whether peers may be reached in every private network.
         peers_allow: Private networks in which peers may be reached.
@@ -151,6 +153,8 @@ class Settings:
     text_messages_from: str
     text_messages_fields: Mapping[str, Any]
     offers_take: str
+    keys_drill_days: int
+    peers_stale_days: int
     recipients: str
     private_addresses: bool
     peers_allow: tuple[IPv4Network | IPv6Network, ...]

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
+from undisc_node.notify.kit_sheet import KitPrinter
 from undisc_node.notify.printout import SheetPrinter
 from undisc_node.services.errors import Unavailable
 from undisc_node.services.message_rows import Facts
@@ -36,25 +38,44 @@ class ApartPrinter:
         Raises:
             Unavailable: It could not be drawn.
         """
-        wish = json.dumps({"paper": self._paper, "language": tag, "facts": asdict(facts)})
-        try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-m", "undisc_node.notify.printing"],
-                input=wish.encode(),
-                capture_output=True,
-                timeout=_SECONDS,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError):
-            # What a child says at its end may repeat the link, so nothing of it is passed on.
-            raise Unavailable("the sheet could not be drawn", code="not_drawn") from None
-        return done.stdout
+        return _draw({"paper": self._paper, "language": tag, "facts": asdict(facts)})
+
+
+def draw_kit(paper: str, page: str) -> bytes:
+    """Return the page of a recovery kit as PDF.
+
+    Args:
+        paper: `a4` or `letter`.
+        page: The page; it is sealed under a passphrase.
+
+    Raises:
+        Unavailable: It could not be drawn.
+    """
+    return _draw({"paper": paper, "kit": page})
+
+
+def _draw(wish: Mapping[str, Any]) -> bytes:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-m", "undisc_node.notify.printing"],
+            input=json.dumps(wish).encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        # What a child says at its end may repeat the link, so nothing of it is passed on.
+        raise Unavailable("the sheet could not be drawn", code="not_drawn") from None
+    return done.stdout
 
 
 def main() -> None:
     """Draw one sheet: JSON on standard input, PDF on standard output."""
     wish = json.loads(sys.stdin.buffer.read())
-    sheet = SheetPrinter(wish["paper"]).draw(wish["language"], Facts(**wish["facts"]))
+    if "kit" in wish:
+        sheet = KitPrinter(wish["paper"]).draw(wish["kit"])
+    else:
+        sheet = SheetPrinter(wish["paper"]).draw(wish["language"], Facts(**wish["facts"]))
     sys.stdout.buffer.write(sheet)
 
 

@@ -46,8 +46,8 @@ class SheetPrinter:
         spoken, buffer = language(tag), io.BytesIO()
         # `invariant`: no time and no random id, so that the same link gives the same bytes.
         canvas = Canvas(buffer, pagesize=self._size, invariant=1, lang=spoken.tag)
-        canvas.setTitle(_shown(spoken.texts["sheet"]["title"]))
-        canvas.setAuthor(_shown(facts.practice))
+        canvas.setTitle(shown(spoken.texts["sheet"]["title"]))
+        canvas.setAuthor(shown(facts.practice))
         canvas.setCreator("undisc")
         _Sheet(canvas, self._size, spoken, facts).draw()
         canvas.showPage()
@@ -122,22 +122,8 @@ class _Sheet:
         self._y -= 2
 
     def _qr(self) -> None:
-        """Draw the link as squares of a grid, so that no printer blurs them."""
-        rows = list(segno.make_qr(self._facts.link, error="m").matrix_iter(border=_QUIET))
-        module = _QR / len(rows)
-        top, left = self._y, _MARGIN - _QUIET * module
-        self._canvas.setFillGray(0)
-        path = self._canvas.beginPath()
-        for y, row in enumerate(rows):
-            start = None
-            for x, dark in enumerate((*row, 0)):
-                if dark and start is None:
-                    start = x
-                elif not dark and start is not None:
-                    path.rect(left + start * module, top - (y + 1) * module,
-                              (x - start) * module, module)  # fmt: skip
-                    start = None
-        self._canvas.drawPath(path, stroke=0, fill=1)
+        code = segno.make_qr(self._facts.link, error="m")
+        draw_qr(self._canvas, code, left=_MARGIN, top=self._y, width=_QR)
         self._y -= _QR + 4
 
     def _text(self, x: float, text: str, font: str, size: float) -> None:
@@ -148,7 +134,7 @@ class _Sheet:
         from reportlab.lib.utils import simpleSplit  # noqa: PLC0415 - as above
 
         lines: list[str] = []
-        for line in simpleSplit(_shown(text), font, size, width):
+        for line in simpleSplit(shown(text), font, size, width):
             lines.extend(self._cut(str(line), font, size, width))
         return lines
 
@@ -163,15 +149,42 @@ class _Sheet:
         return [*pieces, piece]
 
 
-def _shown(text: str) -> str:
+def draw_qr(canvas: Canvas, code: segno.QRCode, *, left: float, top: float, width: float) -> None:
+    """Draw a code as squares of a grid, so that no printer blurs them.
+
+    Args:
+        canvas: The page.
+        code: What is drawn.
+        left: Where its first dark column stands, points.
+        top: Upper edge of its white border, points.
+        width: Of the whole, with its border, points.
+    """
+    rows = list(code.matrix_iter(border=_QUIET))
+    module = width / len(rows)
+    left -= _QUIET * module
+    canvas.setFillGray(0)
+    path = canvas.beginPath()
+    for y, row in enumerate(rows):
+        start = None
+        for x, dark in enumerate((*row, 0)):
+            if dark and start is None:
+                start = x
+            elif not dark and start is not None:
+                path.rect(left + start * module, top - (y + 1) * module,
+                          (x - start) * module, module)  # fmt: skip
+                start = None
+    canvas.drawPath(path, stroke=0, fill=1)
+
+
+def shown(text: str) -> str:
     """Return a text with letters that the font has: others lose accents, or become a mark."""
-    shown = []
+    letters = []
     for character in text.translate(_BARE):
         try:
             character.encode("cp1252")
         except UnicodeEncodeError:
             bare = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-            shown.append(bare or "?")
+            letters.append(bare or "?")
         else:
-            shown.append(character)
-    return "".join(shown)
+            letters.append(character)
+    return "".join(letters)

@@ -19,7 +19,8 @@ from undisc_protocol.identity import (
 )
 from undisc_protocol.keys import SignKey
 
-_CARD_LIFETIME = limits.STATUS_CARD_LIFETIME // 2  # seconds; refreshed long before it ends
+CARD_LIFETIME = limits.STATUS_CARD_LIFETIME // 2
+"""Seconds for which a card of ours lasts: rounds bring a new one to peers long before it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Cards:
             box=bytes(self._own.box.public_key),
             checkpoint=frontier.checkpoint(),
             issued=now,
-            expires=now + _CARD_LIFETIME,
+            expires=now + CARD_LIFETIME,
         )
         return sign_status_card(self._own.key, card)
 

@@ -169,6 +169,7 @@ class RestoredBy(StrEnum):
     RESTORE = "restore"
     REBUILD = "rebuild"
     ROLLBACK = "rollback"
+    THEFT = "theft"  # no copy: the keys were stolen, and whatever rests on them waits
 
 
 @dataclass(frozen=True, slots=True)

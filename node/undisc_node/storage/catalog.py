@@ -40,6 +40,7 @@ from undisc_node.storage.peers import PeerTable
 from undisc_node.storage.queue import QueueTable
 from undisc_node.storage.reports import ReportTable
 from undisc_node.storage.restored import RestoredTable
+from undisc_node.storage.rounds import RoundTable
 from undisc_node.storage.senders import SenderTable
 from undisc_node.storage.session import Session
 from undisc_node.storage.shares import ShareTable
@@ -121,6 +122,7 @@ class CatalogRecords:
     messages = _Bound(MessageTable)
     use_notices = _Bound(UseNoticeTable)
     offers = _Bound(OfferTable)
+    rounds = _Bound(RoundTable)
 
 
 class SqliteCatalog:

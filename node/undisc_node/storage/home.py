@@ -7,8 +7,9 @@
                          node-key, key-encryption-key (0600, hex), kit-verified
     keyring.sqlite3, catalog.sqlite3, packs/, staging/, admin.sock
 
-Keys are written once, at `init` or restore, never by a running node. A home is made in a temporary
-directory beside it and renamed, so there is never half a home.
+Keys are written at `init` or restore, and by a running node only when its key is replaced
+(`key_change`). A home is made in a temporary directory beside it and renamed, so there is never
+half a home.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ from undisc_node.services.errors import Conflict, Invalid, NotFound, Unavailable
 from undisc_node.services.ports import Entropy
 from undisc_node.storage.catalog import SqliteCatalog
 from undisc_node.storage.keyring import Keyring
-from undisc_protocol.keys import KEY_SIZE
+from undisc_protocol.errors import ProtocolError
+from undisc_protocol.identity import read_identity_record
+from undisc_protocol.keys import KEY_SIZE, SignKey
 
 NODE_KEY: Final = "node-key"
+NEXT_KEY: Final = "node-key.next"  # only while the key is being changed: see `key_change`
 KEY_ENCRYPTION_KEY: Final = "key-encryption-key"
 KIT_VERIFIED: Final = "kit-verified"
 IDENTITY: Final = "identity-0"  # also what a running node locks, whatever its current record is
@@ -253,6 +257,8 @@ def read_home(home: Path) -> HomeKeys:
         if not records:
             raise FileNotFoundError(errno.ENOENT, "no identity record", str(home / IDENTITY))
         node_seed, key_encryption_key = read_keys(keys)
+        if next_key_counts(home):
+            node_seed = _read_key(keys / NEXT_KEY)
         return HomeKeys(
             node_seed=node_seed,
             key_encryption_key=key_encryption_key,
@@ -260,6 +266,18 @@ def read_home(home: Path) -> HomeKeys:
             demo=(home / DEMO).exists(),
             kit_verified=(keys / KIT_VERIFIED).exists(),
         )
+
+
+def next_key_counts(home: Path) -> bool:
+    """Tell whether a change of the key was interrupted when its record was already in place."""
+    path = home / "keys" / NEXT_KEY
+    if not path.exists():
+        return False
+    try:
+        newest = read_identity_record(_identity_files(home)[-1])
+        return SignKey.from_seed(_read_key(path)).did == newest.key
+    except (ProtocolError, Invalid, Unavailable):
+        return False  # half of a key belongs to no record
 
 
 def read_keys(keys: Path) -> tuple[bytes, bytes]:
@@ -330,14 +348,6 @@ def _read_key(path: Path) -> bytes:
             hint="restore the keys from the recovery kit",
         )
     return key
-
-
-def mark_kit_verified(home: Path, when: str) -> None:
-    """Record that the recovery kit was read back with its passphrase."""
-    with _clear_errors(home):
-        path = home / "keys" / KIT_VERIFIED
-        path.unlink(missing_ok=True)
-        write_durably(path, when.encode() + b"\n")
 
 
 def loose_key_files(home: Path) -> list[str]:

@@ -40,6 +40,7 @@ from undisc_node.services.studies import StudyDetail
 from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.department_uses import KeepsOrders, KeepsReports, Queues, TellsNodes
 from undisc_node.web.emergency_uses import GivesInEmergency
+from undisc_node.web.keys_uses import KeepsKeys
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
@@ -376,6 +377,7 @@ class AdminUses:
     auditing: Audits
     restoring: Restores
     recalling: AsksPeers
+    keys: KeepsKeys
     queueing: Queues
     ordering: KeepsOrders
     reporting: KeepsReports

@@ -65,6 +65,7 @@ from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.giving import build_giving
 from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.ingest import build_ingest, build_senders
+from undisc_node.wiring.keys import Renewal, build_ceremony
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.messages import build_messages, build_outlets
 from undisc_node.wiring.node import Node
@@ -218,7 +219,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         clock=clock,
         entropy=entropy,
     )
-    restoring = Restoring(catalog=catalog, journal=journal, clock=clock)
+    restoring, renewal = Restoring(catalog=catalog, journal=journal, clock=clock), Renewal()
     department = build_department(
         settings,
         catalog=catalog,
@@ -362,6 +363,9 @@ def build(  # noqa: PLR0915 - a statement for each part
         revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
         restoring=restoring,
         recalling=recalling,
+        keys=build_ceremony(
+            settings, own=own, catalog=catalog, journal=journal, clock=clock, renewal=renewal
+        ),
         **department.uses,
         **consents.uses,
         patient_links=patients.links,
@@ -447,6 +451,7 @@ def build(  # noqa: PLR0915 - a statement for each part
             fetching=fetching,
             recalling=recalling,
             restoring=restoring,
+            renewal=renewal,
             duties=(
                 *Housekeeping(
                     catalog=catalog,

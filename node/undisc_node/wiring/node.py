@@ -21,6 +21,7 @@ from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.internal import InternalUses
 from undisc_node.web.public_uses import PublicUses
 from undisc_node.wiring.duties import Duty
+from undisc_node.wiring.keys import Renewal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Node:
         inside: What the internal listener calls.
         fetching: Brings studies.
         restoring: Knows whether the node came back from a copy.
+        renewal: Lets it end and be built anew, under its next key.
         duties: What it does by itself while it runs.
         hl7: The port for HL7 messages, or None when nobody may send any.
         recalling: Asks peers what they remember of this node, after it came back from a backup.
@@ -57,6 +59,7 @@ class Node:
     inside: InternalUses
     fetching: Fetching
     restoring: Restoring
+    renewal: Renewal
     duties: tuple[Duty, ...]
     hl7: MllpPort | None
     recalling: Recalling

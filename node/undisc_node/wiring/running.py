@@ -20,7 +20,7 @@ from undisc_node.services import auditing
 from undisc_node.services.errors import ServiceError
 from undisc_node.services.sweeping import sweep
 from undisc_node.storage import home as homes
-from undisc_node.storage import upgrade
+from undisc_node.storage import key_change, upgrade
 from undisc_node.storage.backup.staging import sweep_working_folders
 from undisc_node.web import request_ids
 from undisc_node.web.listeners import Doors, listening
@@ -34,7 +34,7 @@ log = logging.getLogger("undisc.node")
 
 
 async def run(node: Node) -> None:
-    """Open the doors and work until SIGTERM or SIGINT.
+    """Open the doors and work until SIGTERM or SIGINT, or until the node is to be built anew.
 
     Raises:
         ServiceError: A port is in use, or another node runs on this home.
@@ -42,8 +42,9 @@ async def run(node: Node) -> None:
     settings, loop = node.settings, asyncio.get_running_loop()
     loop.set_exception_handler(logs.of_loop)
     ended = asyncio.Event()
+    node.renewal.bind(ended)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, lambda: _end(node, ended))
     swept = await asyncio.to_thread(sweep, node.catalog, node.packs)
     await asyncio.to_thread(sweep_working_folders, settings.home / "staging")
     if swept:
@@ -88,6 +89,12 @@ async def run(node: Node) -> None:
                 await node.hl7.stop()
             _count_senders(node)
             _log_event(node, "node.stopped")
+
+
+def _end(node: Node, ended: asyncio.Event) -> None:
+    """End for good, also where the node was about to be built anew."""
+    node.renewal.wanted = False
+    ended.set()
 
 
 def _count_senders(node: Node) -> None:
@@ -155,9 +162,15 @@ def serve(settings: Settings, *, trust_clock: bool = False) -> None:
         request_id=request_ids.current,
     )
     with homes.holding_home(settings.home):
+        key_change.finish(settings.home)
         _upgrade(settings)
-        with build(settings, trust_clock=trust_clock) as node:
-            asyncio.run(run(node))
+        while True:
+            with build(settings, trust_clock=trust_clock) as node:
+                asyncio.run(run(node))
+            if not node.renewal.wanted:
+                return
+            trust_clock = False
+            log.info("the node goes on under its next key")
 
 
 def _upgrade(settings: Settings) -> None:

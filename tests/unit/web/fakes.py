@@ -45,6 +45,7 @@ from unit.web.archive_fakes import archive_parts
 from unit.web.fakes_consents import consent_parts
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
 from unit.web.fakes_inside import inside_uses as inside_uses  # noqa: PLC0414 - used as fakes.inside_uses
+from unit.web.fakes_keys import FakeKeys
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_patients import patient_parts
@@ -470,6 +471,7 @@ def admin_uses(**others) -> AdminUses:
         "auditing": FakeAuditing(),
         "restoring": FakeRestoring(),
         "recalling": FakeAsking(),
+        "keys": FakeKeys(),
         **department_parts(),
         **consent_parts(),
         "staff": FakeStaff(),

@@ -25,6 +25,7 @@ LISTENERS = {
     "internal": (internal.ROUTES, set(internal.ACCEPTS)),
     "admin": (admin_api.ROUTES, {Authority.ADMIN_SOCKET}),
 }
+KIT = {"kit": "AAAA", "passphrase": "a passphrase"}
 SECRET = "Doe^Jane in /secret/place"
 # Routes for staff ask who it is before anything can fail; test_dicomweb asks them all. Pages for
 # people have tests of their own.
@@ -96,6 +97,13 @@ def request_for(route: Route):
         "/admin/v1/imports": {"kind": "folder"},
         "/admin/v1/imports/look": None,
         "/admin/v1/studies/abcd/deliveries/look": {"patient": "4711"},
+        "/admin/v1/keys/drill": KIT,
+        "/admin/v1/keys/change": {**KIT, "new_passphrase": "another passphrase"},
+        "/admin/v1/keys/confirm": {
+            **KIT,
+            "new_kit": "AAAA",
+            "new_passphrase": "another passphrase",
+        },
     }
     body = None
     if route.method == "POST":

@@ -17,6 +17,7 @@ from undisc_node.services.message_rows import (
     Words,
 )
 from undisc_node.services.ports.offers import OfferRecords
+from undisc_node.services.ports.rounds import RoundRecords
 from undisc_node.services.use_notice_rows import UseNotice
 
 
@@ -123,6 +124,10 @@ class OutgoingRecords(Protocol):
     @property
     def offers(self) -> OfferRecords:
         """Offers on their way between nodes."""
+
+    @property
+    def rounds(self) -> RoundRecords:
+        """Rounds to peers, and what was seen there that must not be."""
 
 
 class SendsMessages(Protocol):

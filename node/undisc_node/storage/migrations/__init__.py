@@ -22,6 +22,7 @@ from undisc_node.storage.migrations import (
     m0020_messages,
     m0021_one_time_codes,
     m0022_offers,
+    m0024_keys,
     m0027_access,
 )
 from undisc_node.storage.migrations.steps import CATALOG
@@ -42,6 +43,7 @@ STEPS = (
     m0020_messages,
     m0021_one_time_codes,
     m0022_offers,
+    m0024_keys,
     m0027_access,
 )
 """The files whose steps make the catalog, in their order."""

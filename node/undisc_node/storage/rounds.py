@@ -1,0 +1,113 @@
+"""Rounds to peers, alerts, and our own keys: implements `ports.RoundRecords`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from undisc_node.services.round_rows import AlertKind, PeerAlert, PeerRound
+from undisc_node.storage.session import Session
+from undisc_node.storage.statements import Columns
+from undisc_protocol.tree import Checkpoint
+
+_ROUNDS: Final = Columns.of(
+    "peer_rounds",
+    "peer next_ms attempts heard_ms knows told origin size root seen_ms proved_ms problem",
+)
+_ALERTS: Final = Columns.of("peer_alerts", "peer kind at_ms why")
+
+
+class RoundTable:
+    """Rounds within one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, peer: bytes) -> PeerRound | None:
+        """Return what came of the rounds to a peer, or None before the first."""
+        row = self._session.row(_ROUNDS.select("WHERE peer = ?"), (peer,))
+        return _round(row) if row else None
+
+    def list(self) -> Sequence[PeerRound]:
+        """List all, in the order in which they are due."""
+        return [_round(row) for row in self._session.rows(_ROUNDS.select("ORDER BY next_ms, peer"))]
+
+    def put(self, made: PeerRound) -> None:
+        """Insert or replace by peer."""
+        seen = made.seen
+        self._session.write(
+            _ROUNDS.put(),
+            (
+                made.peer,
+                made.next_ms,
+                made.attempts,
+                made.heard_ms,
+                made.knows,
+                json.dumps(made.told),
+                seen.origin if seen else None,
+                seen.size if seen else None,
+                seen.root if seen else None,
+                made.seen_ms,
+                made.proved_ms,
+                made.problem,
+            ),
+        )
+
+    def hurry(self, now_ms: int) -> None:
+        """Let every peer be asked at once: there is something new to tell."""
+        self._session.write(
+            "UPDATE peer_rounds SET next_ms = ?1, attempts = 0 WHERE next_ms > ?1", (now_ms,)
+        )
+
+    def alert(self, alert: PeerAlert) -> bool:
+        """Keep an alert, one for each peer and kind; return whether there was none before."""
+        known = self._session.row(
+            "SELECT 1 FROM peer_alerts WHERE peer = ? AND kind = ?", (alert.peer, alert.kind)
+        )
+        self._session.write(
+            _ALERTS.insert(
+                "ON CONFLICT (peer, kind) DO UPDATE SET at_ms = excluded.at_ms, why = excluded.why"
+            ),
+            (alert.peer, alert.kind, alert.at_ms, alert.why),
+        )
+        return known is None
+
+    def alerts(self) -> Sequence[PeerAlert]:
+        """List the alerts that nobody has settled, newest first."""
+        rows = self._session.rows(_ALERTS.select("ORDER BY at_ms DESC, peer, kind"))
+        return [PeerAlert(row[0], AlertKind(row[1]), row[2], row[3]) for row in rows]
+
+    def settle(self, peer: bytes, kind: AlertKind | None = None) -> int:
+        """Remove the alerts of a peer, or that of one kind; return how many there were."""
+        before = self._session.row(
+            "SELECT count(*) FROM peer_alerts WHERE peer = ?1 AND kind = ifnull(?2, kind)",
+            (peer, kind),
+        )
+        self._session.write(
+            "DELETE FROM peer_alerts WHERE peer = ?1 AND kind = ifnull(?2, kind)", (peer, kind)
+        )
+        return int(before[0])
+
+    def begin_key(self, number: int, at_ms: int) -> bool:
+        """Note that the node works under its identity record of this number; False if known."""
+        if self._session.row("SELECT 1 FROM own_keys WHERE number = ?", (number,)):
+            return False
+        self._session.write("INSERT INTO own_keys (number, at_ms) VALUES (?, ?)", (number, at_ms))
+        return True
+
+
+def _round(row: Any) -> PeerRound:
+    seen = None if row[6] is None else Checkpoint(row[6], row[7], row[8])
+    return PeerRound(
+        peer=row[0],
+        next_ms=row[1],
+        attempts=row[2],
+        heard_ms=row[3],
+        knows=row[4],
+        told=tuple(json.loads(row[5])),
+        seen=seen,
+        seen_ms=row[9],
+        proved_ms=row[10],
+        problem=row[11],
+    )
