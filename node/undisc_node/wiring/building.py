@@ -9,9 +9,6 @@ from threading import Lock
 
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
-from undisc_node.dicom.directory import DirectoryReader
-from undisc_node.dicom.media import Composer
-from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.workers.pool import WorkerPool
 from undisc_node.peers.client import PeerClient
 from undisc_node.services.auditing import Auditing, Journal, Refusals
@@ -22,8 +19,6 @@ from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
 from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards
-from undisc_node.services.importing import Importing
-from undisc_node.services.media import Media
 from undisc_node.services.meters import Meters
 from undisc_node.services.model import Study
 from undisc_node.services.noticing import Noticing
@@ -67,6 +62,7 @@ from undisc_node.wiring.housekeeping import Housekeeping
 from undisc_node.wiring.ingest import build_ingest, build_senders
 from undisc_node.wiring.keys import Renewal, build_ceremony
 from undisc_node.wiring.links import build_links
+from undisc_node.wiring.media import build_media
 from undisc_node.wiring.messages import build_messages, build_outlets
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.offers import build_offers
@@ -320,16 +316,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         work=work,
         entropy=entropy,
     )
-    media = Media(
-        catalog=catalog,
-        packs=packs,
-        contents=contents,
-        composer=Composer(),
-        journal=journal,
-        clock=clock,
-        entropy=entropy,
-        practice=settings.name,
-        version=version("undisc"),
+    importing, media = build_media(
+        settings, catalog=catalog, packs=packs, contents=contents, journal=journal, clock=clock
     )
     admin = AdminUses(
         status=Status(
@@ -345,14 +333,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         studies=studies,
         retention=retention,
         receiving=receiving,
-        importing=Importing(
-            catalog=catalog,
-            journal=journal,
-            clock=clock,
-            entropy=entropy,
-            reader=FactReader(),
-            directories=DirectoryReader(),
-        ),
+        importing=importing,
         media=media,
         settling=settling,
         peering=peering,
