@@ -130,6 +130,18 @@ def scan(node, directory):
     )  # fmt: skip
 
 
+def code_after(mailbox, before):
+    """Return the code in the next message that has one; others may come in between."""
+    found = until(
+        lambda: [
+            one
+            for one in (re.search(r"\b\d{6}\b", body_of(mail)) for mail in mailbox.taken[before:])
+            if one
+        ]
+    )
+    return found[-1].group()
+
+
 def body_of(message):
     return message.get_body(("plain",)).get_content()
 
@@ -163,8 +175,7 @@ def pass_protection(page, mailbox, language, name=""):
     page.get_by_label(words[0], exact=True).fill(PASSCODE)
     before = len(mailbox.taken)
     page.get_by_role("button", name=words[1]).click()
-    until(lambda: len(mailbox.taken) > before)
-    page.get_by_label(words[2]).fill(re.search(r"\b\d{6}\b", body_of(mailbox.taken[-1])).group())
+    page.get_by_label(words[2]).fill(code_after(mailbox, before))
     if name:
         page.get_by_label("Your name").fill(name)
     with page.expect_navigation(url="**/view/**"):
@@ -199,10 +210,22 @@ def fetch_by_link(node, link, mailbox):
     if caught.value.code != "code_asked":
         raise caught.value
     assert caught.value.message == "a code was sent to b***@e***"
-    until(lambda: len(mailbox.taken) > before)
-    given["code"] = re.search(r"\b\d{6}\b", body_of(mailbox.taken[-1])).group()
+    given["code"] = code_after(mailbox, before)
     (fetch,) = node.admin.post("fetches/link", given).parts("fetches")
     return node.admin.get(f"fetches/{fetch.text('id')}", {"wait": "20000"}).part("fetch")
+
+
+def want_notices(page):
+    """The patient wants to hear of each use."""
+    page.get_by_label("Avisarme cada vez").check()
+    page.get_by_text("Desde ahora recibe avisos.").first.wait_for()
+
+
+def check_notice(mailbox):
+    """They are told that something was used: no name, no finding, no link."""
+    told = until(lambda: [one for one in mailbox.taken if "Alguien mir" in body_of(one)])[0]
+    assert told["To"] == "jane@example.org"
+    assert not re.search("doe|blanco|hospital|acute|http", body_of(told), re.IGNORECASE)
 
 
 def end(page, who):
@@ -237,6 +260,7 @@ def test_from_the_question_at_check_in_to_the_end_of_a_share(town, tmp_path):
         ):
             come_in(patient, link)
             look(patient, "story-2-patient", sizes=(PHONE, DESKTOP))
+            want_notices(patient)
             for_doctor = share(patient, "Dr. Blanco", "blanco@example.org")
             look(patient, "story-3-shared", sizes=(PHONE, DESKTOP))
             with patient.context.expect_page() as opened:
@@ -251,6 +275,7 @@ def test_from_the_question_at_check_in_to_the_end_of_a_share(town, tmp_path):
             fetched = fetch_by_link(hospital, for_doctor, mailbox)
             assert (fetched.text("state"), fetched.integer("objects")) == ("done", SLICES + 1)
             copy = fetched.text("study")
+            check_notice(mailbox)
 
             patient.goto(link)  # the same message, now by the key of her own browser
             patient.get_by_role("heading", name="Sus imágenes", exact=True).wait_for()
