@@ -63,6 +63,23 @@ def test_what_waits_is_oldest_first_and_what_is_decided_newest_first(catalog):
         assert records.queue.count_open() == 2
 
 
+def test_what_was_decided_long_ago_can_be_forgotten_by_kind(catalog):
+    """What waits stays, however old it is, and so do decisions about other things."""
+    with catalog.change() as records:
+        for text, changes in (
+            ("old", {"done_ms": 2_000}),
+            ("young", {"done_ms": 2_001}),
+            ("waits", {}),
+            ("other", {"kind": "report-waiting", "done_ms": 2_000}),
+        ):
+            records.queue.put(row(text, **changes))
+        assert records.queue.forget("patient-merge", 2_000) == 1
+        assert records.queue.forget("patient-merge", 2_000) == 0
+    with catalog.look() as records:
+        assert records.queue.get(row("old").id) is None
+        assert all(records.queue.get(row(text).id) for text in ("young", "waits", "other"))
+
+
 def test_a_look_cannot_put(catalog):
     with catalog.look() as records, pytest.raises(RuntimeError):
         records.queue.put(row())

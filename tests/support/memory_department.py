@@ -61,6 +61,16 @@ class Queue(Part):
             raise Conflict("it waits already")
         self._new.queue[row.id] = row
 
+    def forget(self, kind: str, before_ms: int) -> int:
+        old = [
+            one.id
+            for one in self._new.queue.values()
+            if one.kind == kind and one.done_ms is not None and one.done_ms <= before_ms
+        ]
+        for row in old:
+            del self._new.queue[row]
+        return len(old)
+
 
 class Orders(Part):
     def get(self, order: bytes) -> Order | None:

@@ -80,6 +80,16 @@ class Queueing:
         self._entropy = entropy
         self._resolvers: dict[str, Resolver] = {}
 
+    def forget(self, kind: str, kept_ms: int) -> int:
+        """Forget what was decided longer ago, with the names in it; the log keeps the decision.
+
+        Args:
+            kind: Which rows.
+            kept_ms: How long after the decision they are kept.
+        """
+        with self._catalog.change() as records:
+            return records.queue.forget(kind, self._clock.now_ms() - kept_ms)
+
     def register(self, kind: str, resolver: Resolver) -> None:
         """Say who carries out decisions about a kind of row; once, when the node is built."""
         self._resolvers[kind] = resolver

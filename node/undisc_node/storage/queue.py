@@ -85,6 +85,13 @@ class QueueTable:
             ),
         )
 
+    def forget(self, kind: str, before_ms: int) -> int:
+        """Remove rows of a kind that were decided before then; return how many."""
+        return self._session.write(
+            "DELETE FROM queue WHERE kind = ? AND done_ms IS NOT NULL AND done_ms <= ?",
+            (kind, before_ms),
+        )
+
 
 def _row(found: Any) -> QueueRow:
     id_, kind, study, subject, facts, at_ms, done_ms, outcome = found

@@ -16,9 +16,10 @@ from undisc_node.notify.wording import PackagedWording
 from undisc_node.services.auditing import Journal
 from undisc_node.services.desk_rows import ChannelKind
 from undisc_node.services.emergencies import Emergencies
+from undisc_node.services.ended_permissions import PERMISSION_ENDED
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.message_rows import VisitLink
-from undisc_node.services.messaging import Messaging
+from undisc_node.services.messaging import KEPT_MS, Messaging
 from undisc_node.services.patient_links import PatientLinks
 from undisc_node.services.patient_sharing import SendLink
 from undisc_node.services.ports import Catalog, Clock, Entropy
@@ -31,7 +32,7 @@ from undisc_node.wiring.duties import Duty
 
 _ANNOUNCE_SECONDS: Final = 2.0  # how often links that became ready are looked for
 _SEND_SECONDS: Final = 2.0  # how often messages that are due are looked for
-_TELL_SECONDS: Final = 60.0  # how often uses are looked for of which patients want to hear
+_TELL_SECONDS: Final = 15.0  # how often uses are looked for of which patients want to hear
 _FORGET_SECONDS: Final = 6 * 3_600.0
 _REMIND_SECONDS: Final = 3_600.0  # how often what lapses in two weeks is looked for
 
@@ -180,5 +181,10 @@ def build_messages(
             Duty("reminding patients", _REMIND_SECONDS, messaging.remind),
             Duty("telling patients of uses", _TELL_SECONDS, use_notices.tell),
             Duty("forgetting finished messages", _FORGET_SECONDS, messaging.forget),
+            Duty(
+                "forgetting what became of copies",
+                _FORGET_SECONDS,
+                lambda: queueing.forget(PERMISSION_ENDED, KEPT_MS),
+            ),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,10 +18,12 @@ from undisc_node.services.contacts import Contact
 from undisc_node.services.desk_rows import ChannelKind
 from undisc_node.services.errors import Conflict, Invalid, MayBeSent, Refused, Unavailable
 from undisc_node.services.message_rows import MessageKind, MessageState, VisitLink
-from undisc_node.services.messaging import GIVE_UP_MS, Messaging
+from undisc_node.services.messaging import GIVE_UP_MS, KEPT_MS, Messaging
+from undisc_node.services.model import Basis
 from undisc_node.services.reaching import Reaching
 from undisc_node.services.sending_now import Appearance, SendingNow
 
+DAY = 86_400
 JANE = Contact(ChannelKind.EMAIL, "jane@example.org")
 PHONE = Contact(ChannelKind.TEXT, "+14155550132")
 PAPER = Contact(ChannelKind.PRINT, "")
@@ -308,3 +311,68 @@ def test_a_code_is_sent_at_once_or_not_at_all_and_is_no_row(world):
     with pytest.raises(Unavailable, match="cannot send"):
         world.now.send(MessageKind.CODE, PAPER, language="es", fill=lambda facts: facts)
     assert world.messaging.list() == []
+
+
+# --- Reminders, and what is forgotten -------------------------------------------------------------
+
+
+@pytest.fixture
+def lapsing(reached):
+    """A patient's share of thirty days."""
+    world, _ = reached
+    now = world.clock.now_ms() // 1000
+    study = samples.study()
+    with world.catalog.change() as records:
+        grant = samples.grant("shared", study=study.id, basis=Basis.PATIENT)
+        records.grants.add(grant)
+        share = samples.share(
+            "lapsing",
+            grant=grant.id,
+            study=study.id,
+            expires=now + 30 * DAY,
+            created_ms=now * 1000,
+        )
+        records.shares.add(share)
+    world.messaging.send_due()
+    world.sender.sent.clear()
+    return world, share
+
+
+def test_a_patient_is_reminded_once_fourteen_days_before_something_lapses(lapsing):
+    world, _ = lapsing
+    world.clock.advance(16 * DAY - 1)
+    assert world.messaging.remind() == 0
+    world.clock.advance(1)
+    assert [world.messaging.remind(), world.messaging.remind()] == [1, 0]
+    world.messaging.send_due()
+    ((to, _, text),) = world.sender.sent
+    assert to == JANE.to
+    assert not re.search("doe|ct head|https?:", text, re.IGNORECASE), "no name, finding or link"
+
+
+def test_nobody_is_reminded_of_what_ended_meanwhile(lapsing):
+    world, share = lapsing
+    world.clock.advance(17 * DAY)
+    assert world.messaging.remind() == 1
+    with world.catalog.change() as records:
+        records.shares.revoke(share.id, world.clock.now_ms())
+    world.messaging.send_due()
+    assert world.sender.sent == []
+    assert world.states()[0] is MessageState.CANCELLED
+
+
+def test_finished_messages_are_forgotten_and_the_log_stays(lapsing):
+    """The link of an open visit is kept: otherwise it would be sent a second time."""
+    world, share = lapsing
+    world.clock.advance(16 * DAY)
+    world.messaging.remind()
+    world.messaging.send_due()
+    with world.catalog.look() as records:
+        logged = len(records.log.list())
+    world.clock.advance(KEPT_MS // 1000)
+    assert world.messaging.forget() == 1
+    assert [one.kind for one in world.messaging.list()] == [MessageKind.LINK]
+    assert world.messaging.announce() == 0
+    with world.catalog.look() as records:
+        assert len(records.log.list()) == logged
+    assert share.expires * 1000 < world.clock.now_ms()

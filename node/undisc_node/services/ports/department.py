@@ -46,6 +46,9 @@ class QueueRecords(Protocol):
             Conflict: Another row of that kind and subject waits already.
         """
 
+    def forget(self, kind: str, before_ms: int) -> int:
+        """Remove rows of a kind that were decided before then; return how many."""
+
 
 class OrderRecords(Protocol):
     """The day list."""
