@@ -25,7 +25,7 @@ from support.memory_senders import Senders
 from support.memory_staff import StaffAccounts
 from support.memory_studies import Studies
 from support.memory_tables import Part, Tables
-from support.memory_witnessed import Witnessed
+from support.memory_witnessed import Hours, Witnessed
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.model import (
     Fetch,
@@ -280,6 +280,7 @@ class MemoryRecords(PeopleRecords):
         self.log = _Log(tables, writable=writable)
         self.restored = _Restored(tables, writable=writable)
         self.witnessed = Witnessed(tables, writable=writable)
+        self.hours = Hours(tables, writable=writable)
         self.media = Media(tables, writable=writable)
         self.figures = Figures(tables, writable=writable)
         self.queue = Queue(tables, writable=writable)

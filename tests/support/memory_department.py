@@ -158,6 +158,11 @@ class Notices(Part):
         ]
         return sorted(found, key=lambda one: one.next_ms)[:limit]
 
+    def waiting(self, peer: bytes | None = None) -> Sequence[NoticeRow]:
+        rows = self._now.notices.values()
+        found = [one for one in rows if one.done_ms is None and peer in (None, one.peer)]
+        return sorted(found, key=lambda one: one.made_ms)
+
     def list(self, *, study: bytes | None = None, limit: int = 200) -> Sequence[NoticeRow]:
         found = [one for one in self._now.notices.values() if study in (None, one.study)]
         found.reverse()

@@ -235,6 +235,11 @@ class Offers(Part):
     def put_outgoing(self, offer: OutgoingOffer) -> None:
         self._new.outgoing_offers[offer.id] = offer
 
+    def waiting(self, peer: bytes | None = None) -> Sequence[OutgoingOffer]:
+        rows = self._now.outgoing_offers.values()
+        found = [one for one in rows if one.done_ms is None and peer in (None, one.peer)]
+        return sorted(found, key=lambda one: one.made_ms)
+
     def outgoing(self, *, limit: int = 200) -> Sequence[OutgoingOffer]:
         found = [*self._now.outgoing_offers.values()][::-1]
         return sorted(found, key=lambda one: -one.made_ms)[:limit]

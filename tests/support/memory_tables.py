@@ -24,6 +24,7 @@ from undisc_node.services.desk_rows import (
     StaffSession,
     VisitPin,
 )
+from undisc_node.services.hours import PeerHours
 from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.media_model import Medium
 from undisc_node.services.message_rows import MessageRow
@@ -84,6 +85,7 @@ class Tables:
     orders: dict[bytes, Order] = field(default_factory=dict)
     reports: dict[bytes, Report] = field(default_factory=dict)
     messages: dict[tuple[str, str], Message] = field(default_factory=dict)
+    hours: dict[bytes, PeerHours] = field(default_factory=dict)
     notices: dict[bytes, NoticeRow] = field(default_factory=dict)
     consents: dict[bytes, Consent] = field(default_factory=dict)
     consent_texts: dict[bytes, ConsentText] = field(default_factory=dict)

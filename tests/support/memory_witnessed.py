@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from support.memory_tables import Part
+from undisc_node.services.hours import PeerHours
 from undisc_node.services.model import Recalled
 from undisc_protocol.tree import Checkpoint
 
@@ -37,3 +38,14 @@ class Witnessed(Part):
 
     def recalled(self) -> Sequence[Recalled]:
         return sorted(self._now.recalled.values(), key=lambda one: one.at_ms)
+
+
+class Hours(Part):
+    def get(self, peer: bytes) -> PeerHours | None:
+        return self._now.hours.get(peer)
+
+    def list(self) -> Sequence[PeerHours]:
+        return [one for _, one in sorted(self._now.hours.items())]
+
+    def put(self, hours: PeerHours) -> None:
+        self._new.hours[hours.peer] = hours

@@ -258,7 +258,7 @@ def _watch(session: Session, answer: Answer) -> Answer:
         for_receipt = _RECEIPT_WAIT
         while True:
             row = answer.part("fetch")
-            if row.text("state") != "running":
+            if row.text("state") not in {"running", "waiting"}:
                 # The study is here; its receipt usually is acknowledged a moment later.
                 if row.text("receipt") != "due" or for_receipt <= 0:
                     break
@@ -268,7 +268,8 @@ def _watch(session: Session, answer: Answer) -> Answer:
                 progress.end()
                 _tell_wait(session, row)
             progress.show(_step(row))
-            session.sleep(_PAUSE)
+            # A fetch that waits for its holder answers at once: nothing happens there meanwhile.
+            session.sleep(_LOOK_EVERY if row.text("state") == "waiting" else _PAUSE)
             answer = session.client.get(
                 f"fetches/{segment(row.text('id'))}", {"wait": int(_LOOK_EVERY * 1000)}
             )
@@ -289,8 +290,9 @@ def _step(row: Answer) -> Step:
 
 
 def _waits(row: Answer) -> bool:
-    """Tell whether a fetch runs, and waits for something to pass before it tries again."""
-    return row.text("state") == "running" and row.text_or_none("next_try") is not None
+    """Tell whether a fetch waits: for something to pass, or for its holder to come."""
+    tries_again = row.text_or_none("next_try") is not None
+    return row.text("state") == "waiting" or (row.text("state") == "running" and tries_again)
 
 
 def _tell_wait(session: Session, row: Answer) -> None:
@@ -317,8 +319,8 @@ def _tell_end(session: Session, row: Answer) -> None:
         raise _stopped(session, row)
     if session.json_wanted:
         return
-    if state == "running":
-        note(f"fetch {name} is running")
+    if state in {"running", "waiting"}:
+        note(f"fetch {name} is {state}" + (": " + _problem(row) if state == "waiting" else ""))
         hint(f"see how it is doing: undisc fetches show {name}")
         return
     speed = f" at {row.number('mb_per_s'):.1f} MB/s" if row.number("mb_per_s") else ""

@@ -170,7 +170,7 @@ def list_peers(session: Session) -> None:
                 peer.text("name"),
                 peer.text("state"),
                 ", ".join(peer.texts("scopes")),
-                next(iter(peer.texts("urls")), ""),
+                next(iter(peer.texts("urls")), "comes by itself"),
             ]
             for peer in rows
         ],
@@ -195,13 +195,28 @@ def show_peer(session: Session, peer: str) -> None:
         facts(
             [
                 ("may", ", ".join(row.texts("scopes"))),
-                ("addresses", ", ".join(row.texts("urls"))),
+                ("addresses", ", ".join(row.texts("urls")) or "none: it comes by itself"),
                 ("did", row.text("did")),
                 ("added", moment(row.text("added"))),
                 ("card valid until", moment(row.text_or_none("card_expires"))),
+                *_seen(answer),
             ]
         )
     )
+
+
+def _seen(answer: Answer) -> list[tuple[str, str]]:
+    """Say when a peer was on, and if it is off, since when and until when."""
+    seen = answer.part_or_none("seen")
+    if seen is None:
+        return []
+    off = seen.text_or_none("off_since")
+    expected = seen.text_or_none("expected")
+    return [
+        ("last seen", moment(seen.text_or_none("last"))),
+        ("off since", moment(off)),
+        ("expected", moment(expected) if expected else ("not known" if off else "")),
+    ]
 
 
 @peers.command("trust", examples=["undisc peers trust 91c4"])

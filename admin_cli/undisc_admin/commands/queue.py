@@ -1,4 +1,4 @@
-"""`undisc queue`: what waits for a person, and deciding about it."""
+"""`undisc queue`: what waits for a person, and deciding about it; what waits for peers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
+from undisc_admin.commands.queue_outgoing import drop, list_outgoing, retry
 from undisc_admin.render import Column, clean, facts, moment, short, table
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -19,11 +20,17 @@ _IN_A_LINE: Final = 3  # facts that a list shows of each row
 
 @click.group(cls=Group)
 def queue() -> None:
-    """Decide about what waits for a person.
+    """Decide about what waits for a person, and look after what waits for other practices.
 
     Reports that fit no study, changed patient identities, arrivals of another patient: what no
-    program may decide waits here, and nothing goes on until you have decided.
+    program may decide waits here, and nothing goes on until you have decided. `undisc queue
+    outgoing` lists what this node still has to tell or ask other practices; that goes on by itself.
     """
+
+
+queue.add_command(list_outgoing)
+queue.add_command(retry)
+queue.add_command(drop)
 
 
 @queue.command("list", examples=["undisc queue list", "undisc queue list --done --json"])

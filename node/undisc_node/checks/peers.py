@@ -112,7 +112,7 @@ def _asked(scene: Scene) -> Iterator[tuple[Peer, str | None]]:
     client = PeerClient(allow=scene.settings.peer_networks, patience=PATIENCE)
 
     def ask(peer: Peer) -> str | None:
-        for url in peer.urls[:1]:
+        for url in peer.addresses[:1]:
             try:
                 return client.shown_date(url)
             except Unreachable:

@@ -303,6 +303,20 @@ FIELDS: Final[Mapping[str, Field]] = {
         "private networks in which peers may be reached: a VPN, another practice on this network;"
         " `127.0.0.1` for a second node on this machine",
     ),
+    "peers.poll": Field(
+        "poll",
+        "auto",
+        values.one_of("auto", "always", "never"),
+        "whether this node asks its peers what they have for it: `auto` does while `public.urls` is"
+        " empty, because nobody can come to it then",
+    ),
+    "peers.poll_seconds": Field(
+        "poll_seconds",
+        60.0,
+        values.SECONDS,
+        "time between two questions to the same peer; up to a quarter of an hour while it does not"
+        " answer",
+    ),
     "exchange.recipients": Field(
         "recipients",
         "trusted",

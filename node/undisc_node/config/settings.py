@@ -84,6 +84,8 @@ class Settings:
         recipients: Which nodes may use shares and links: `trusted` or `any`.
         private_addresses: Whether peers may be reached in every private network.
         peers_allow: Private networks in which peers may be reached.
+        poll: Whether this node polls its peers: `auto`, `always` or `never`.
+        poll_seconds: Time between two polls of one peer.
         backup_path: Directory of the backups; empty when there is none.
         backup_keep: How many snapshots a backup keeps.
         backup_keyring_days: Days for which backups keep older keyrings.
@@ -158,6 +160,8 @@ class Settings:
     recipients: str
     private_addresses: bool
     peers_allow: tuple[IPv4Network | IPv6Network, ...]
+    poll: str
+    poll_seconds: float
     backup_path: str
     backup_keep: int
     backup_keyring_days: int

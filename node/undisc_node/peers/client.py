@@ -21,7 +21,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, cast
 
@@ -41,9 +41,10 @@ from undisc_protocol.errors import BadTicket, LocalProtocolError, Unreachable
 
 _NODE: Final = "/undisc/v1/node"
 _PACKS: Final = "/undisc/v1/packs"
+_ERRAND: Final = "/undisc/v1/errand"
 _BYTES: Final = "application/octet-stream"
 _REMEMBERED: Final = 1_024  # addresses that fell silent; only their order depends on it
-_OK, _PARTIAL, _FORBIDDEN = 200, 206, 403
+_OK, _TAKEN, _PARTIAL, _FORBIDDEN = 200, 204, 206, 403
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,16})-([0-9]{1,16})/([0-9]{1,16})")
 _HEADERS: Final = {
     "Accept": _BYTES,
@@ -163,17 +164,53 @@ class PeerClient:
                 return
         raise problem or Unreachable("the peer has no address")
 
+    def bring(
+        self,
+        urls: Sequence[str],
+        handle: bytes,
+        status: int,
+        pieces: Iterable[bytes],
+        *,
+        length: int,
+    ) -> None:
+        """Say what an errand is answered with; see `ports.BringsAnswers.bring`."""
+        problem: Unreachable | None = None
+        for url in self._in_order(urls):
+            try:
+                location = read_location(url)
+                timed = self._connector.connect(location)
+            except Unreachable as failure:
+                problem = failure
+                continue
+            with _exchange(location), _shutting(timed):
+                headers = {
+                    "Authorization": f"Undisc {_text_of(handle)}",
+                    "Undisc-Status": str(status),
+                    "Content-Type": _BYTES,
+                    "Content-Length": str(length),
+                }
+                answer = _pour(timed, location, headers, pieces)
+                _read_whole(answer, location, limits.MAX_REFUSAL)
+            if answer.status == _FORBIDDEN:
+                raise BadTicket(f"nobody at {location.host} waits for this answer")
+            if answer.status != _TAKEN:
+                raise Unreachable(f"{location.host} did not take the answer")
+            return
+        raise problem or Unreachable("the peer has no address")
+
     def _open_stream(self, location: Location, ticket: bytes, start: int, stop: int) -> _Stream:
         timed = self._connector.connect(location)
         try:
             with _exchange(location):
-                secret = base64.urlsafe_b64encode(ticket).rstrip(b"=").decode()
                 answer = _send(
                     timed,
                     location,
                     "GET",
                     _PACKS,
-                    {"Authorization": f"Undisc {secret}", "Range": f"bytes={start}-{stop - 1}"},
+                    {
+                        "Authorization": f"Undisc {_text_of(ticket)}",
+                        "Range": f"bytes={start}-{stop - 1}",
+                    },
                 )
             _check_range(answer, location, start, stop)
         except BaseException:
@@ -252,6 +289,14 @@ def _exchange(location: Location) -> Iterator[None]:
         raise Unreachable(f"the connection to {location.host} broke") from problem
 
 
+def _connection(timed: TimedSocket, location: Location) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection(location.host, location.port)
+    connection.auto_open = 0  # nothing but the vetted socket is ever used
+    connection.default_port = http.client.HTTPS_PORT if location.secure else http.client.HTTP_PORT
+    connection.sock = cast("socket.socket", timed)  # it calls sendall, makefile and close only
+    return connection
+
+
 def _send(
     timed: TimedSocket,
     location: Location,
@@ -261,12 +306,29 @@ def _send(
     body: bytes | None = None,
 ) -> http.client.HTTPResponse:
     """Send one request and read the head of its answer."""
-    connection = http.client.HTTPConnection(location.host, location.port)
-    connection.auto_open = 0  # nothing but the vetted socket is ever used
-    connection.default_port = http.client.HTTPS_PORT if location.secure else http.client.HTTP_PORT
-    connection.sock = cast("socket.socket", timed)  # it calls sendall, makefile and close only
+    connection = _connection(timed, location)
     connection.request(method, location.prefix + path, body, {**_HEADERS, **headers})
     return connection.getresponse()
+
+
+def _pour(
+    timed: TimedSocket, location: Location, headers: Mapping[str, str], pieces: Iterable[bytes]
+) -> http.client.HTTPResponse:
+    """Send a body piece by piece and read the head of what is said to it."""
+    connection = _connection(timed, location)
+    connection.putrequest("POST", location.prefix + _ERRAND, skip_accept_encoding=True)
+    for name, value in {**_HEADERS, **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    timed.pour_from_here()
+    for piece in pieces:
+        timed.sendall(piece)
+    return connection.getresponse()
+
+
+def _text_of(secret: bytes) -> str:
+    """Return a ticket or handle as it stands in the header that holds it."""
+    return base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
 
 
 def _read_whole(answer: http.client.HTTPResponse, location: Location, limit: int) -> bytes:

@@ -90,6 +90,10 @@ class TimedSocket:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             self._whole = True
 
+    def pour_from_here(self) -> None:
+        """From now on each piece that is sent has its own time, not the whole: long is fine."""
+        self._deadline = None
+
     def _wait_at_most(self) -> float:
         if self._deadline is None:
             return self._patience.read

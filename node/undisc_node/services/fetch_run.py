@@ -16,6 +16,7 @@ from threading import Event
 
 from undisc_node.services import auditing
 from undisc_node.services.contents import StudyContents
+from undisc_node.services.errands import Away
 from undisc_node.services.errors import NotFound, ServiceError
 from undisc_node.services.fetch_asking import (
     ask_holder,
@@ -36,7 +37,7 @@ from undisc_node.services.fetch_commit import (
 )
 from undisc_node.services.fetch_moving import Mover
 from undisc_node.services.fetch_world import FetchWorld, Progress
-from undisc_node.services.model import Fetch, FetchState
+from undisc_node.services.model import AWAY, Fetch, FetchState
 from undisc_node.services.ports import Incoming
 from undisc_node.services.witnessing import remember_checkpoint
 from undisc_protocol.dagcbor import Cid
@@ -212,6 +213,8 @@ class FetchRun:
             peer, (granted, invocation) = with_holder(
                 world, self._fetch, lambda peer: ask_holder(world, self._offer, peer, have)
             )
+        except Away as problem:
+            return self._wait_for_holder(problem)
         except (Unreachable, Busy) as problem:
             self._problem = f"{problem.code}: {problem}"
             return [Broken()]
@@ -318,6 +321,8 @@ class FetchRun:
         try:
             for receipt in due:
                 with_holder(world, self._fetch, partial(send_receipt, world, receipt.token))
+        except Away as problem:
+            return self._wait_for_holder(problem)
         except (Unreachable, Busy) as problem:
             self._problem = f"{problem.code}: {problem}"
             return [Broken()]
@@ -325,6 +330,11 @@ class FetchRun:
             self._problem = f"{problem.code}: {problem}"
             return [Refused(problem)]
         return [ReceiptTaken()]
+
+    def _wait_for_holder(self, problem: Away) -> Sequence[Happening]:
+        """Rest until the holder comes: asking again and again would not bring it."""
+        self._problem = f"{AWAY}: {problem}"
+        return [Halted()]
 
     # --- Endings --------------------------------------------------------------------------------
 

@@ -230,6 +230,19 @@ class Fetching:
                 self.resume(fetch.id, "")
         return len(interrupted)
 
+    def come(self, peer: bytes) -> int:
+        """Go on with what waits for a holder that has just come; return how much that is."""
+        with self._world.catalog.look() as records:
+            waiting = [
+                fetch
+                for fetch in records.fetches.unfinished()
+                if fetch.peer == peer and (fetch.receipt_due or fetch.waits)
+            ]
+        for fetch in waiting:
+            with suppress(Conflict):  # it has ended since it was looked up
+                self.resume(fetch.id, "")
+        return len(waiting)
+
     def find(self, prefix: str) -> Fetch:
         """Return a fetch by a unique beginning of its id."""
         return by_prefix(prefix, self.list(), "fetch")

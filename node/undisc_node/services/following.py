@@ -163,13 +163,18 @@ def take_card(
         newer = replace(
             current,
             name=card.name,
-            urls=card.urls or current.urls,
+            urls=card.urls or _still_at(current),
             box=card.box,
             card=document.card_bytes,
             seq=card.seq,
         )
         records.peers.put(newer)
         return remember_checkpoint(journal, records, newer, card.checkpoint, clock.now_ms())
+
+
+def _still_at(peer: Peer) -> tuple[str, ...]:
+    """Return where a node is that now says it has no address: what only a person knew stays."""
+    return () if read_card(peer.card).urls else peer.urls
 
 
 def look_again(world: Follows, peer: Peer) -> Peer:

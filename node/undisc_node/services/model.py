@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from undisc_protocol.capability.delegation import Basis as Basis  # noqa: PLC0414 - the protocol's own word, re-exported
 from undisc_protocol.did import Did
@@ -47,6 +48,9 @@ class FetchState(StrEnum):
     DONE = "done"
     FAILED = "failed"
 
+
+AWAY: Final = "away"  # what a paused fetch says while the holder has to come
+WAITING_FOR: Final = frozenset({AWAY, "unreachable", "busy"})
 
 Patient = PatientIdentity
 """Who a study is about; the protocol's own value, used in rows as well."""
@@ -189,6 +193,15 @@ class Restored:
     confirmed_ms: int | None
 
 
+COMES: Final = "undisc-comes:"
+"""In the place of an address of a node that has none, and comes by itself (SPEC.md §6.15)."""
+
+
+def node_that_comes(url: str) -> bytes | None:
+    """Return the id of the node that comes by itself; None of an address."""
+    return bytes.fromhex(url.removeprefix(COMES)) if url.startswith(COMES) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Another node.
@@ -199,7 +212,7 @@ class Peer:
         name: The practice's name, from its status card.
         state: How far it is trusted.
         scopes: What it may do: `fetch`, `offer`.
-        urls: Addresses from its newest status card.
+        urls: Addresses from its newest status card; of a node without any, `COMES` and its id.
         box: Its X25519 key, 32 bytes.
         records: Its identity records as received, first to current.
         card: Its newest status card as received.
@@ -220,6 +233,15 @@ class Peer:
     seq: int
     added_ms: int
     checkpoint: Checkpoint | None
+
+    def __post_init__(self) -> None:
+        if not self.urls:  # so that whoever has something to say to it need not know
+            object.__setattr__(self, "urls", (f"{COMES}{self.id.hex()}",))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Addresses one can connect to; none of a node that comes by itself."""
+        return tuple(url for url in self.urls if not url.startswith(COMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +429,17 @@ class Fetch:
     created_ms: int
     ended_ms: int | None
     receipt_due: bool
+
+    @property
+    def waits(self) -> bool:
+        """Whether it goes on by itself once the holder is there."""
+        code = self.problem.partition(":")[0]
+        return self.state is FetchState.PAUSED and code in WAITING_FOR
+
+    @property
+    def waits_for_holder(self) -> bool:
+        """Whether the holder has to come by itself, and nothing else is the matter."""
+        return self.waits and self.problem.startswith(f"{AWAY}:")
 
 
 @dataclass(frozen=True, slots=True)

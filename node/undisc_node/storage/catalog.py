@@ -36,6 +36,7 @@ from undisc_node.storage.notices import NoticeTable
 from undisc_node.storage.offers import OfferTable
 from undisc_node.storage.orders import OrderTable
 from undisc_node.storage.patients import PatientTable
+from undisc_node.storage.peer_hours import HourTable
 from undisc_node.storage.peers import PeerTable
 from undisc_node.storage.queue import QueueTable
 from undisc_node.storage.reports import ReportTable
@@ -101,6 +102,7 @@ class CatalogRecords:
     log = _Bound(LogTable)
     restored = _Bound(RestoredTable)
     witnessed = _Bound(WitnessedTable)
+    hours = _Bound(HourTable)
     figures = _Bound(FigureTable)
     queue = _Bound(QueueTable)
     links = _Bound(LinkTable)

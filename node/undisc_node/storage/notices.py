@@ -38,6 +38,16 @@ class NoticeTable:
         )
         return [NoticeRow(*row) for row in rows]
 
+    def waiting(self, peer: bytes | None = None) -> Sequence[NoticeRow]:
+        """List what is not delivered yet, to a peer or all, the oldest first."""
+        rows = self._session.rows(
+            _NOTICES.select(
+                "WHERE done_ms IS NULL AND (?1 IS NULL OR peer = ?1) ORDER BY made_ms, rowid"
+            ),
+            (peer,),
+        )
+        return [NoticeRow(*row) for row in rows]
+
     def list(self, *, study: bytes | None = None, limit: int = 200) -> Sequence[NoticeRow]:
         """List newest first."""
         rows = self._session.rows(

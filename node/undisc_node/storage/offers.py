@@ -85,6 +85,16 @@ class OfferTable:
         )
         return [OutgoingOffer(*row) for row in rows]
 
+    def waiting(self, peer: bytes | None = None) -> Sequence[OutgoingOffer]:
+        """List outgoing offers that are not answered yet, of a peer or all, the oldest first."""
+        rows = self._session.rows(
+            _OUT.select(
+                "WHERE done_ms IS NULL AND (?1 IS NULL OR peer = ?1) ORDER BY made_ms, rowid"
+            ),
+            (peer,),
+        )
+        return [OutgoingOffer(*row) for row in rows]
+
     def due(self, now_ms: int, *, limit: int = 100) -> Sequence[OutgoingOffer]:
         """List outgoing offers that are to be handed over now, the longest due first."""
         rows = self._session.rows(

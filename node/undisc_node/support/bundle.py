@@ -155,7 +155,7 @@ def _learn(redactor: Redactor, home: Path, reading: Reading | None) -> None:
         with view.look() as records:
             for peer in records.peers.list():
                 redactor.add("peer", [peer.name])
-                _learn_urls(redactor, peer.urls)
+                _learn_urls(redactor, peer.addresses)
             for sender in records.senders.list():
                 redactor.add("sender", [sender.name])
                 redactor.add("address", [sender.address])

@@ -6,11 +6,11 @@ from typing import Final
 
 from aiohttp import web
 
-from undisc_node.services.model import PeerState
+from undisc_node.services.model import Peer, PeerState
 from undisc_node.web.admin_answers import answer, changes, reads
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
-from undisc_node.web.rendering import Json, peer_json
+from undisc_node.web.rendering import Json, moment_or_none, peer_json
 from undisc_node.web.routing import Handler
 from undisc_protocol.did import fingerprint_words
 
@@ -63,7 +63,23 @@ async def list_peers(request: web.Request) -> web.StreamResponse:
 async def show_peer(request: web.Request) -> web.StreamResponse:
     """GET /admin/v1/peers/{peer}: one of them."""
     name = request.match_info["peer"]
-    return await answer(request, lambda uses, _: {"peer": peer_json(uses.peering.find(name))})
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        peer = uses.peering.find(name)
+        return {"peer": peer_json(peer), "seen": _seen_json(uses, peer)}
+
+    return await answer(request, work)
+
+
+def _seen_json(uses: AdminUses, peer: Peer) -> Json:
+    """Render when a peer was on, and whether it has to come by itself."""
+    hours, expected_ms = uses.outgoing.hours(peer.id)
+    return {
+        "comes": not peer.addresses,
+        "last": moment_or_none(hours.seen_ms if hours else None),
+        "off_since": moment_or_none(hours.off_ms if hours else None),
+        "expected": moment_or_none(expected_ms),
+    }
 
 
 def _moves_to(state: PeerState) -> Handler:

@@ -44,7 +44,7 @@ from undisc_node.web.keys_uses import KeepsKeys
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
-from undisc_node.web.offers_uses import KeepsOffers
+from undisc_node.web.offers_uses import KeepsOffers, KeepsOutgoing
 from undisc_node.web.patients_uses import HandsOutLinks, KeepsPatientShares
 from undisc_node.web.senders_uses import KeepsSenders
 from undisc_protocol.log import Event
@@ -389,6 +389,7 @@ class AdminUses:
     patient_sharing: KeepsPatientShares
     messaging: KeepsMessages
     offers: KeepsOffers
+    outgoing: KeepsOutgoing
     reaching: ReachesPatients
     sending_now: SendsNow
     staff: KeepsStaff

@@ -16,7 +16,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from undisc_node.services.ports import Reply
-from undisc_node.web import keys
+from undisc_node.web import errands, keys
 from undisc_node.web.limits import body_of
 from undisc_node.web.routing import NO_BODY, Authority, Route
 from undisc_protocol import limits
@@ -74,6 +74,16 @@ async def offers(request: web.Request) -> web.StreamResponse:
 async def unlock(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/unlock: a sealed request to unlock a link, a signed answer."""
     return await _answered(request, request.app[keys.PUBLIC].unlocking.answer)
+
+
+async def poll(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/poll: a node that comes by itself, and what waits for it."""
+    return await _answered(request, request.app[keys.PUBLIC].polls.answer)
+
+
+async def errand(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/errand: what a node that comes by itself says to an errand."""
+    return await errands.take(request, _ticket(request))
 
 
 async def packs(request: web.Request) -> web.StreamResponse:
@@ -161,6 +171,21 @@ ROUTES: Final = (
         authority=Authority.SIGNED,
         body_limit=limits.MAX_UNLOCK,
         handler=unlock,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/poll",
+        authority=Authority.SIGNED,
+        body_limit=limits.MAX_POLL,
+        handler=poll,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/errand",
+        authority=Authority.TICKET,
+        body_limit=errands.BODY_LIMIT,
+        handler=errand,
+        seconds=errands.BODY_SECONDS,
     ),
     Route(
         method="GET",

@@ -5,7 +5,7 @@ All of them are synchronous and run in worker threads; they raise `ServiceError`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -96,6 +96,37 @@ class TakesNotices(Protocol):
         """Take a sealed notice in; answer with signed bytes."""
 
 
+class AnswersPolls(Protocol):
+    """Tells nodes that come by themselves what waits for them."""
+
+    def answer(self, body: bytes) -> Reply:
+        """Answer a sealed poll with signed bytes."""
+
+
+class TakesAnswer(Protocol):
+    """The answer to an errand, as it arrives."""
+
+    def put(self, block: bytes) -> bool:
+        """Take a block; return whether there is room for more at once."""
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Have something called once there is room, from any thread."""
+
+    def close(self) -> None:
+        """End it, whole or not."""
+
+
+class KeepsErrands(Protocol):
+    """Keeps what waits for nodes that come by themselves."""
+
+    def answer(self, handle: bytes, status: int, length: int | None) -> TakesAnswer:
+        """Begin to take the answer to an errand.
+
+        Raises:
+            BadTicket: Nobody waits for it, or not for so many bytes.
+        """
+
+
 class OpensStreams(Protocol):
     """Opens the bytes of tickets."""
 
@@ -124,6 +155,8 @@ class PublicUses:
     receipts: TakesReceipts
     streams: OpensStreams
     recalling: TellsMemories
+    polls: AnswersPolls
+    errands: KeepsErrands
     heeding: TakesNotices
     unlocking: Unlocks
     offers: TakesOffers

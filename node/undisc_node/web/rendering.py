@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from undisc_node.services.media_model import Medium
 from undisc_node.services.model import (
+    AWAY,
     Fetch,
     FetchState,
     Grant,
@@ -32,6 +33,7 @@ from undisc_protocol.log import Event
 
 Json = dict[str, object]
 
+_COMES: Final = "nothing to do: it goes on by itself when the other node comes"
 _PROBLEM: Final = re.compile(r"([a-z][a-z0-9_]*): (.*)", re.DOTALL)
 
 
@@ -190,7 +192,7 @@ def peer_json(peer: Peer) -> Json:
         "name": peer.name,
         "state": peer.state,
         "scopes": list(peer.scopes),
-        "urls": list(peer.urls),
+        "urls": list(peer.addresses),
         "added": moment_ms(peer.added_ms),
         "card_expires": _card_expires(peer.card),
     }
@@ -256,7 +258,7 @@ def fetch_json(fetch: Fetch, progress: Progress, names: Names) -> Json:
         "id": fetch.id.hex(),
         "peer": fetch.peer.hex(),
         "peer_name": names.of_node(fetch.peer),
-        "state": fetch.state,
+        "state": "waiting" if fetch.waits_for_holder else fetch.state,
         "problem": problem_json(fetch.problem or progress.problem),
         "next_try": moment_or_none(progress.next_try_ms),
         "study": None if fetch.study is None else fetch.study.hex(),
@@ -278,7 +280,8 @@ def problem_json(problem: str) -> Json | None:
         return None
     found = _PROBLEM.fullmatch(problem)
     code, message = (found[1], found[2]) if found else ("failed", problem)
-    return {"code": code, "message": message, "hint": class_of_code(code).hint}
+    hint = _COMES if code == AWAY else class_of_code(code).hint
+    return {"code": code, "message": message, "hint": hint}
 
 
 def event_json(number: int, event: Event | None) -> Json:

@@ -10,7 +10,6 @@ from threading import Lock
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
 from undisc_node.dicom.workers.pool import WorkerPool
-from undisc_node.peers.client import PeerClient
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
 from undisc_node.services.dicomweb.rendering import TASK
@@ -67,6 +66,7 @@ from undisc_node.wiring.messages import build_messages, build_outlets
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.offers import build_offers
 from undisc_node.wiring.patients import build_patients
+from undisc_node.wiring.polling import Comings, build_lines
 from undisc_node.wiring.viewer import build_viewer
 from undisc_node.wiring.workstations import build_provider
 
@@ -99,7 +99,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         create=False,
     )
     packs = PackStore(settings.home, keyring=keyring, entropy=entropy)
-    network = PeerClient(allow=settings.peer_networks)
+    lines = build_lines(settings, catalog=catalog, clock=clock, entropy=entropy)
+    network = lines.network
     contents, refusals, meters = Contents(packs=packs), Refusals(), Meters()
     journal = Journal(clock=clock, entropy=entropy)
     cards = Cards(own=own, catalog=catalog, clock=clock)
@@ -152,6 +153,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         fetched=meters.fetched,
     )
     fetching = Fetching(world=world, peering=peering, journal=journal)
+    comings = Comings(world, lines=lines, cards=cards, refusals=refusals, fetching=fetching)
     outlets = build_outlets(settings, clock=clock, entropy=entropy)
     codes = OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed)
     second = SecondStep(codes=codes, send_code=outlets.send_code)
@@ -353,6 +355,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         patient_sharing=patients.sharing,
         **messages.uses,
         offers=offers.taking,
+        outgoing=comings.queue,
         staff=staff,
         fetching=fetching,
         auditing=Auditing(catalog=catalog),
@@ -398,6 +401,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         ),
         streams=Streams(catalog=catalog, packs=packs, clock=clock, served=meters.served),
         recalling=recalling,
+        polls=comings.answering,
+        errands=lines.errands,
         viewer=build_viewer(
             catalog=catalog,
             packs=packs,
@@ -452,6 +457,7 @@ def build(  # noqa: PLR0915 - a statement for each part
                 *patients.duties,
                 *messages.duties,
                 offers.duty,
+                *comings.duties(settings, public),
                 *archives.duties,
                 *sender_duties,
                 *desk.duties,
@@ -478,6 +484,7 @@ def build(  # noqa: PLR0915 - a statement for each part
     finally:
         archives.pulling.stop()
         archives.delivering.stop()
+        comings.stop()
         fetching.stop()
         work.close()
         keyring.close()

@@ -485,5 +485,6 @@ def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
     parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking", "offers"), serving)
     others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), "viewer": VIEWER}
+    others |= {"polls": serving, "errands": None}
     others |= patient_parts()
     return PublicUses(peering=FakePeering(), asked=None, **parts, **others)

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from undisc_node.services.contacts import Contact
 from undisc_node.services.desk_rows import Channel, ChannelKind
+from undisc_node.services.hours import PeerHours
 from undisc_node.services.message_rows import (
     MessageKind,
     MessageRow,
     MessageState,
 )
 from undisc_node.services.offer_rows import IncomingOffer, OfferState, OutgoingOffer
+from undisc_node.services.outgoing import Outgoing, OutgoingKind
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 JANE = Contact(ChannelKind.EMAIL, "jane@example.org")
@@ -103,10 +105,41 @@ class FakeOffers:
         return replace(offer, state=OfferState.REFUSED, decided_ms=NOW_MS, by=actor)
 
 
+WAITING = Outgoing(
+    id=b"g" * 32,
+    kind=OutgoingKind.OFFER,
+    peer=b"p" * 32,
+    about="",
+    study=b"s" * 16,
+    made_ms=NOW_MS,
+    attempts=2,
+    next_ms=NOW_MS + 60_000,
+    problem="unreachable: no address answered",
+)
+
+
+class FakeOutgoing:
+    def hours(self, peer):
+        return PeerHours(peer, seen_ms=NOW_MS, off_ms=NOW_MS + 1_000), NOW_MS + 3_600_000
+
+    def list(self, peer=None):
+        return [WAITING]
+
+    def find(self, prefix):
+        return WAITING
+
+    def retry(self, row, actor):
+        return replace(row, next_ms=NOW_MS, attempts=0)
+
+    def drop(self, row, actor):
+        return replace(row, next_ms=None, problem=f"dropped by {actor}")
+
+
 def message_parts():
     return {
         "messaging": FakeMessaging(),
         "reaching": FakeReaching(),
         "sending_now": FakeSendingNow(),
         "offers": FakeOffers(),
+        "outgoing": FakeOutgoing(),
     }

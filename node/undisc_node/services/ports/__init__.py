@@ -198,6 +198,9 @@ from undisc_node.services.ports.work import (
     LimitedWork as LimitedWork,
 )
 from undisc_node.services.ports.world import (
+    BringsAnswers as BringsAnswers,
+)
+from undisc_node.services.ports.world import (
     Clock as Clock,
 )
 from undisc_node.services.ports.world import (

@@ -118,6 +118,9 @@ class NoticeRecords(Protocol):
     def due(self, now_ms: int, *, limit: int = 100) -> Sequence[NoticeRow]:
         """List what is to be sent now, the longest due first."""
 
+    def waiting(self, peer: bytes | None = None) -> Sequence[NoticeRow]:
+        """List what is not delivered yet, to a peer or all, the oldest first."""
+
     def list(self, *, study: bytes | None = None, limit: int = 200) -> Sequence[NoticeRow]:
         """List newest first."""
 

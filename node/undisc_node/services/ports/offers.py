@@ -32,6 +32,9 @@ class OfferRecords(Protocol):
     def outgoing(self, *, limit: int = 200) -> Sequence[OutgoingOffer]:
         """List outgoing offers, newest first."""
 
+    def waiting(self, peer: bytes | None = None) -> Sequence[OutgoingOffer]:
+        """List outgoing offers that are not answered yet, of a peer or all, the oldest first."""
+
     def due(self, now_ms: int, *, limit: int = 100) -> Sequence[OutgoingOffer]:
         """List outgoing offers that are to be handed over now, the longest due first."""
 

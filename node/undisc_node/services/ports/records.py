@@ -31,6 +31,7 @@ from undisc_node.services.ports.department import (
     ReportRecords,
 )
 from undisc_node.services.ports.figures import FigureRecords
+from undisc_node.services.ports.hours import HourRecords
 from undisc_node.services.ports.links import LinkRecords
 from undisc_node.services.ports.media import MediaRecords
 from undisc_node.services.ports.outgoing import OutgoingRecords
@@ -348,6 +349,10 @@ class Records(OutgoingRecords, PeopleRecords, Protocol):
     @property
     def witnessed(self) -> WitnessedRecords:
         """What other nodes showed and remember."""
+
+    @property
+    def hours(self) -> HourRecords:
+        """When peers were seen on and off."""
 
     @property
     def restored(self) -> RestoredRecords:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -75,4 +75,31 @@ class PeerNetwork(Protocol):
         Raises:
             Unreachable: No connection, an HTTP answer that is not exactly this range, or too slow.
             BadTicket: The holder no longer accepts the ticket (403).
+        """
+
+
+class BringsAnswers(Protocol):
+    """Brings peers the answers to their errands, over connections of our own (SPEC.md §6.15)."""
+
+    def bring(
+        self,
+        urls: Sequence[str],
+        handle: bytes,
+        status: int,
+        pieces: Iterable[bytes],
+        *,
+        length: int,
+    ) -> None:
+        """Say what an errand is answered with.
+
+        Args:
+            urls: Addresses of the peer; the first that connects is used.
+            handle: The errand's handle.
+            status: The HTTP status that the request would have got here.
+            pieces: The body, made while it leaves; raises what ends it early.
+            length: How many bytes that is.
+
+        Raises:
+            Unreachable: No connection, too slow, or another answer than "taken".
+            BadTicket: Nobody waits for it there.
         """

@@ -23,6 +23,7 @@ from undisc_node.storage.migrations import (
     m0021_one_time_codes,
     m0022_offers,
     m0024_keys,
+    m0026_peer_hours,
     m0027_access,
 )
 from undisc_node.storage.migrations.steps import CATALOG
@@ -44,6 +45,7 @@ STEPS = (
     m0021_one_time_codes,
     m0022_offers,
     m0024_keys,
+    m0026_peer_hours,
     m0027_access,
 )
 """The files whose steps make the catalog, in their order."""
