@@ -53,6 +53,18 @@ SENT_OFFER_ROW: dict[str, Any] = {
     "done": "2026-11-24T08:00:01Z",
     "outcome": "fetches it",
 }
+OUTGOING_ROW: dict[str, Any] = {
+    "id": "0ff0" * 16,
+    "kind": "notice",
+    "about": "grown",
+    "peer": "91c4" * 16,
+    "peer_name": "Riverside Radiology",
+    "study": "3f2a" * 8,
+    "since": "2026-11-24T08:00:00Z",
+    "attempts": 3,
+    "next_try": "2026-11-24T09:00:00Z",
+    "problem": {"code": "unreachable", "message": "no address answered", "hint": ""},
+}
 SHEET = b"%PDF-1.4 a sheet \xff"
 
 
@@ -65,6 +77,10 @@ def usual(method: str, parts: Sequence[str]) -> Mapping[str, Any] | None:
             return {"offer": OFFER_ROW, "fetch": FETCH_ROW}
         case ["GET", "offers", _] | ["POST", "offers", _, _]:
             return {"offer": OFFER_ROW}
+        case ["GET", "outgoing"]:
+            return {"outgoing": [OUTGOING_ROW]}
+        case ["POST", "outgoing", _, _]:
+            return {"row": OUTGOING_ROW}
         case ["GET", "messages"]:
             return {"messages": [MESSAGE_ROW]}
         case ["POST", "messages", "test"]:

@@ -40,8 +40,13 @@ def addresses(scene: Scene) -> Finding:
     """Look at the public addresses in the settings."""
     urls = scene.settings.public_urls
     if not urls:
+        if scene.settings.poll != "never":
+            return warn(
+                "no public address is set: the node asks its peers, and patients cannot open links",
+                'right behind NAT; else set public.urls, such as ["https://images.example.org"]',
+            )
         return warn(
-            "no public address is set, so other nodes cannot find this one by its card",
+            "no public address is set, and peers.poll is never: nobody reaches this node",
             'set public.urls in undisc.toml, such as ["https://images.example.org"]',
         )
     if any(url.startswith("http://") for url in urls):

@@ -92,6 +92,13 @@ class Errands:
         self._here_until: dict[bytes, int] = {}
         self._ways: dict[str, bytes] = {}  # addresses of peers that say they have none
         self._open: dict[bytes, _Open] = {}
+        self._closed = False
+
+    def close(self) -> None:
+        """Give everything up; who waits has the row that makes it ask again after a start."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     # --- The peer's side --------------------------------------------------------------------------
 
@@ -236,8 +243,8 @@ class Errands:
         Raises:
             Unreachable: It makes no sense any more.
         """
-        if one.broken:
-            raise Unreachable("the other node broke its answer off")
+        if one.broken or self._closed:
+            raise Unreachable("the other node broke its answer off, or this one is stopping")
         late = self._clock.now_ms() >= one.until_ms
         if late or not (one.answered or self.here(one.peer)):
             raise Unreachable("the other node went away before it answered")

@@ -15,10 +15,11 @@ from typing import Final
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
+from undisc_node.services.errands import Away
 from undisc_node.services.errors import ServiceError
 from undisc_node.services.following import say_as_known
 from undisc_node.services.identity import OwnIdentity
-from undisc_node.services.model import Peer, PeerState
+from undisc_node.services.model import AWAY, Peer, PeerState
 from undisc_node.services.offer_rows import OutgoingOffer
 from undisc_node.services.offering import Offering
 from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork
@@ -108,6 +109,9 @@ class OfferPushing:
             return False
         try:
             does = say_as_known(self, peer, partial(self._ask, [one.token for one in given]))
+        except Away as problem:  # however long it sleeps, it comes; the grant's own end ends it
+            self._later(row, f"{AWAY}: {problem}")
+            return False
         except (Unreachable, Busy) as problem:
             if now_ms > row.made_ms + _GIVE_UP_MS:
                 return self._end(row, f"given up: {problem.code}")

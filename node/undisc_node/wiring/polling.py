@@ -131,7 +131,8 @@ class Comings:
         return (hours, Duty("polling peers", _LOOK_SECONDS, self._polling.round))
 
     def stop(self) -> None:
-        """End what is going on."""
+        """End what is going on, and wait for it."""
+        self._lines.errands.close()
         if self._polling is not None:
             self._polling.stop()
 

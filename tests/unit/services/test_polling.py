@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Thread
 
 import pytest
 
 from support.clock import SeededEntropy
-from support.memory_network import NOTICE, RECALL, RECEIPT
+from support.memory_network import NOTICE, OFFERS, RECALL, RECEIPT
 from support.memory_reader import instance
 from support.practice import until
 from undisc_node.services.either_way import EitherWay
@@ -15,6 +16,10 @@ from undisc_node.services.errands import Away, Errands
 from undisc_node.services.errors import Conflict, NotFound
 from undisc_node.services.identity import Cards
 from undisc_node.services.model import COMES, FetchState, PeerState
+from undisc_node.services.offer_pushing import OfferPushing
+from undisc_node.services.offer_rows import OutgoingOffer
+from undisc_node.services.offer_taking import OfferTaking
+from undisc_node.services.offering import Offering
 from undisc_node.services.outgoing import OutgoingKind, OutgoingQueue
 from undisc_node.services.poll_answering import PollAnswering
 from undisc_node.services.polling import Polling
@@ -95,12 +100,25 @@ class Sides:
                 RECEIPT: self.village.take,
                 NOTICE: self.village.hear,
                 RECALL: self.village.remember,
+                OFFERS: self._handed,
             },
             streams=self.village.streams,
             every_ms=60_000,
         )
         with self.city.catalog.change() as records:
             records.peers.put(replace(self.city.peer(self.village), urls=()))
+
+    def _handed(self, body):
+        taking = OfferTaking(
+            catalog=self.village.catalog,
+            fetching=self.village.fetching,
+            journal=self.village.journal,
+            refusals=self.village.refusals,
+            clock=self.clock,
+            own=self.village.own,
+            policy="show",
+        )
+        return taking.take(body)
 
     def __getattr__(self, name):
         return getattr(self.city, name)
@@ -127,6 +145,7 @@ class Sides:
 def sides(pair, clock):
     made = Sides(*pair, clock)
     yield made
+    clock.advance(3600)  # whoever still waits for the village gives up
     made.polling.stop()
     made.city.fetching.stop()
 
@@ -213,13 +232,22 @@ def test_the_city_learns_a_newer_card_from_a_poll(sides):
     assert sides.city.peer(sides.village).name == "New Name"
 
 
-def test_a_path_without_a_door_is_answered_and_never_more(sides):
-    sides.errands.come(sides.village.own.id)
-    sides.polling._doors = {}
-    fetch = sides.city.fetching.start(sides.offer(), "admin")
-    sides.visit()
-    assert (404, 0) in sides.bringer.brought
-    assert sides.city.fetch(fetch.id).state in (FetchState.RUNNING, FetchState.PAUSED)
+def test_a_path_without_a_door_is_answered_as_a_door_would(sides):
+    """What a newer peer asks that this node does not know yet: 404, and nothing else is done."""
+    peer, replies = sides.city.peer(sides.village), []
+    sides.errands.come(peer.id)
+
+    def ask():
+        sides.clock.advance(120)
+        sides.errands.come(peer.id)
+        replies.append(sides.city.network.ask(peer.urls, "/undisc/v1/newer", b"?", limit=10))
+
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
+    until(lambda: sides.errands._open)
+    assert sides.polling.round() == 1
+    asking.join(20)
+    assert (replies[0].status, replies[0].body) == (404, b"")
 
 
 def test_what_waits_for_a_peer_is_hurried_when_it_comes(sides):
@@ -228,3 +256,38 @@ def test_what_waits_for_a_peer_is_hurried_when_it_comes(sides):
         sides.queue.drop(sides.queue.find(fetch.id.hex()[:8]), "anna")
     with pytest.raises(NotFound):
         sides.queue.find("ffff")
+
+
+def test_after_a_month_of_sleep_an_offer_is_still_there(sides):
+    """Nobody gives up on a peer that comes by itself; it is told when it wakes."""
+    city, clock, month = sides.city, sides.clock, 31 * 86_400
+    for number in (1, 2):
+        city.store(instance(number))
+    end = clock.now_ms() // 1000 + 2 * month
+    given = city.grant(city.study().id, sides.village, expires=end).grant
+    row = OutgoingOffer(given.id, sides.village.own.id, given.study, clock.now_ms(), 0, 0)
+    with city.catalog.change() as records:
+        records.offers.put_outgoing(row)
+    cards = Cards(own=city.own, catalog=city.catalog, clock=clock)
+    pushing = OfferPushing(
+        catalog=city.catalog,
+        network=city.network,
+        journal=city.journal,
+        clock=clock,
+        entropy=SeededEntropy("pushing"),
+        own=city.own,
+        offering=Offering(own=city.own, cards=cards, clock=clock),
+    )
+    for _ in range(31 * 4):
+        clock.advance(6 * 3600)
+        assert pushing.push_due() == 0
+    [waits] = sides.queue.list()
+    assert waits.problem.startswith("away: ")
+    duty = Thread(target=lambda: until(lambda: pushing.push_due() == 1), daemon=True)
+    duty.start()
+    sides.visit()
+    duty.join(20)
+    assert sides.queue.list() == []
+    with sides.village.catalog.look() as records:
+        [taken] = records.offers.list()
+    assert taken.id == given.id
