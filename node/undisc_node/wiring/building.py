@@ -19,12 +19,10 @@ from undisc_node.services.fetching import Fetching
 from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards
 from undisc_node.services.meters import Meters
-from undisc_node.services.model import Study
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
 from undisc_node.services.one_time_codes import OneTimeCodes
 from undisc_node.services.peering import Peering
-from undisc_node.services.ports import Records
 from undisc_node.services.queueing import Queueing
 from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
@@ -57,7 +55,7 @@ from undisc_node.wiring.desk import build_desk
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.giving import build_giving
-from undisc_node.wiring.housekeeping import Housekeeping
+from undisc_node.wiring.housekeeping import Housekeeping, in_turn
 from undisc_node.wiring.ingest import build_ingest, build_senders
 from undisc_node.wiring.keys import Renewal, build_ceremony
 from undisc_node.wiring.links import build_links
@@ -125,11 +123,6 @@ def build(  # noqa: PLR0915 - a statement for each part
     )
     queueing = Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
     visiting = Visiting(catalog=catalog, queueing=queueing, journal=journal, clock=clock)
-
-    def settled(records: Records, study: Study) -> None:
-        noticing.grown(records, study)
-        visiting.settled(records, study)
-
     settling = Settling(
         catalog=catalog,
         packs=packs,
@@ -137,7 +130,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         journal=journal,
         clock=clock,
         writing=writing,
-        settled=settled,
+        settled=in_turn(noticing.grown, visiting.settled),
     )
     world = FetchWorld(
         catalog=catalog,

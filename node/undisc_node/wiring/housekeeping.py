@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from undisc_node.services.fetching import Fetching
+from undisc_node.services.model import Study
 from undisc_node.services.one_time_codes import KEPT_MS
-from undisc_node.services.ports import Catalog, Clock, Packs
+from undisc_node.services.ports import Catalog, Clock, Packs, Records
 from undisc_node.services.retention import Retention
 from undisc_node.services.settling import Settling
 from undisc_node.services.sweeping import finish
@@ -20,6 +21,16 @@ _TICK_SECONDS: Final = 1.0  # how often quiet studies and expired invocations ar
 _RETRY_SECONDS: Final = 600.0  # after so long, receipts that are still due are sent again
 
 log = logging.getLogger("undisc.node")
+
+
+def in_turn(*told: Callable[[Records, Study], object]) -> Callable[[Records, Study], None]:
+    """Return what tells each of them of a study, in their order, within one change."""
+
+    def tell(records: Records, study: Study) -> None:
+        for one in told:
+            one(records, study)
+
+    return tell
 
 
 @dataclass(frozen=True, slots=True)
