@@ -129,6 +129,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "message.failed": "A message was refused for good, or given up.",
     "message.cancelled": "A message was not sent, because it was not needed any more.",
     "offer.handed": "An offer was handed to another node, or given up.",
+    "outgoing.dropped": "An administrator gave an offer or notice up that waited for another node.",
     "offer.taken": "Another node handed an offer to this one.",
     "offer.accepted": "What another node offers is being fetched.",
     "offer.refused": "Somebody decided not to fetch what another node offers.",

@@ -115,6 +115,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "offer.taken": ("110104", "R"),
     "offer.accepted": ("110113", "U"),
     "offer.refused": ("110113", "U"),
+    "outgoing.dropped": ("110113", "U"),
     "queue.added": ("110110", "C"),
     "queue.resolved": ("110110", "U"),
     "sender.appeared": ("110113", "C"),

@@ -33,7 +33,7 @@ from undisc_protocol.poll import STREAM_PATH, Errand, Polled, make_poll, read_po
 
 PATH: Final = "/undisc/v1/poll"
 LONGEST_MS: Final = 900_000  # between two polls of a peer that does not answer
-SESSIONS: Final = 8  # peers that are polled at once
+SESSIONS: Final = 32  # peers that are polled at once; one that keeps us busy must not hold up all
 ANSWERS: Final = 8  # errands that are answered at once; a fetch asks for two streams
 _AGAIN_SECONDS: Final = 0.5  # between two polls while something waits
 _QUIET_MS: Final = 120_000  # a peer that says "more" and sends nothing is left alone after that

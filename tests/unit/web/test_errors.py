@@ -113,6 +113,7 @@ def request_for(route: Route):
         headers = {
             "Authorization": "Undisc AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
             "Range": "bytes=0-9",
+            "Undisc-Status": "200",
         }
     return path, body, headers
 
