@@ -42,7 +42,8 @@ def networks(scene: Scene) -> Finding:
     """Look at which private networks are open to what peers give as their addresses."""
     allowed = scene.settings.peer_networks
     with scene.records() as records:
-        trusted = [peer for peer in records.peers.list() if peer.state is PeerState.TRUSTED]
+        known = records.peers.list()
+    trusted = [one for one in known if one.state is PeerState.TRUSTED and one.addresses]
     shut = [peer.name for peer in trusted if _is_shut_out(peer, scene)]
     if shut:
         return warn(
@@ -68,14 +69,14 @@ def networks(scene: Scene) -> Finding:
 def _is_shut_out(peer: Peer, scene: Scene) -> bool:
     """Tell whether a peer has addresses, all of them numeric, and none that is allowed."""
     refused = 0
-    for url in peer.urls:
+    for url in peer.addresses:
         with suppress(ValueError):
             host = str(ip_address(urlsplit(url).hostname or ""))
             try:
                 check_address(host, private_addresses=False, allow=scene.settings.peer_networks)
             except ForbiddenAddress:
                 refused += 1
-    return bool(peer.urls) and refused == len(peer.urls)
+    return bool(peer.addresses) and refused == len(peer.addresses)
 
 
 def clocks(scene: Scene) -> Finding:
@@ -108,7 +109,8 @@ def clocks(scene: Scene) -> Finding:
 def _asked(scene: Scene) -> Iterator[tuple[Peer, str | None]]:
     """Yield trusted peers with the date that each shows; None for one that does not answer."""
     with scene.records() as records:
-        trusted = [peer for peer in records.peers.list() if peer.state is PeerState.TRUSTED]
+        known = records.peers.list()
+    trusted = [one for one in known if one.state is PeerState.TRUSTED and one.addresses]
     client = PeerClient(allow=scene.settings.peer_networks, patience=PATIENCE)
 
     def ask(peer: Peer) -> str | None:

@@ -55,6 +55,12 @@ INSTANCE_JSON = {
     "sender": "dicom:CT1",
     "state": "current",
 }
+SEEN_JSON = {
+    "comes": False,
+    "last": "2026-11-24T05:31:23Z",
+    "off_since": "2026-11-24T05:31:24Z",
+    "expected": "2026-11-24T06:31:23Z",
+}
 PEER_JSON = {
     "id": fakes.PEER_ID.hex(),
     "words": list(fingerprint_words(fakes.PEER_ID)),
@@ -177,7 +183,7 @@ GRANT_BODY = {
             },
         ),
         ("GET", "/admin/v1/peers", None, {"peers": [PEER_JSON]}),
-        ("GET", "/admin/v1/peers/Praxis%20B", None, {"peer": PEER_JSON}),
+        ("GET", "/admin/v1/peers/Praxis%20B", None, {"peer": PEER_JSON, "seen": SEEN_JSON}),
         ("POST", "/admin/v1/peers/Praxis%20B/trust", None, {"peer": PEER_JSON}),
         (
             "POST",
