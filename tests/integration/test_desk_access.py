@@ -115,6 +115,18 @@ def test_from_an_emergency_at_one_desk_to_the_archive_of_another(town):
             expect(page.get_by_text("here", exact=True)).to_be_visible(timeout=SECONDS * 1000)
             look(page, "desk-fetched")
             assert link.split("#")[1] not in page.url
+        # Without a node, in a browser: the other door of such a link, once.
+        with visitor(browser, desks[0], allow=("400", "403")) as page:
+            sign_in(page, "berta")
+            once = give_out(page)
+        with visitor(browser, radiology.url, allow=("403", "404")) as page:
+            page.goto(once)
+            page.get_by_label("Passcode", exact=True).fill("blue horse")
+            with page.expect_navigation(url="**/view/**"):
+                page.get_by_role("button", name="Open the images").click()
+            look(page, "emergency-viewer")
+            page.goto(once)
+            page.get_by_text("It was opened as often as it may be").first.wait_for()
     (copy,) = hospital.studies()
     assert copy["instances"] == 1
     for node in town:
