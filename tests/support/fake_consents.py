@@ -146,6 +146,8 @@ def usual(method: str, parts: Sequence[str], grant: Mapping[str, Any], offer: st
             return HANDOUT
         case ["POST", "visits", _, "pin"]:
             return {"pin": "471100", "access": ACCESS}
+        case ["POST", "visits", _, "notices"]:
+            return {"notices": {"wanted": True, "possible": False}}
         case ["POST", "visits", _, "reopen"] | ["GET", "visits", _, "access"]:
             return {"access": ACCESS}
         case ["GET", "visits", _, "shares"]:

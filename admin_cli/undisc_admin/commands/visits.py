@@ -11,7 +11,7 @@ from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
 from undisc_admin.commands.capabilities import force_option, tell_next, write_offer
-from undisc_admin.commands.visits_link import access, link, pin, reopen, revoke, shares
+from undisc_admin.commands.visits_link import access, link, notices, pin, reopen, revoke, shares
 from undisc_admin.commands.visits_reach import contacts, print_visit
 from undisc_admin.files import new_file
 from undisc_admin.render import Column, clean, count_of, day, facts, moment, short
@@ -200,5 +200,5 @@ def offers(session: Session, visit: str, into: Path, force: bool) -> None:  # no
         tell_next(path, clean(name))
 
 
-for _command in (link, pin, reopen, access, shares, revoke):
+for _command in (link, pin, reopen, access, shares, revoke, notices):
     visits.add_command(_command)

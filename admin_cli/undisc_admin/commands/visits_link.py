@@ -1,4 +1,4 @@
-"""`undisc visits link`, `pin`, `reopen`, `access`, `shares`, `revoke`: what a patient does."""
+"""`undisc visits link`, `pin`, `reopen`, `access`, `shares`, `revoke`, `notices`: for a patient."""
 
 from __future__ import annotations
 
@@ -194,3 +194,27 @@ def revoke(session: Session, visit: str, share: str | None, *, yes: bool) -> Non
         say_json(answer.raw)
         return
     note(f"{count_of(answer.integer('ended'), 'recipient')} lost access")
+
+
+@click.command(
+    "notices",
+    cls=Command,
+    examples=["undisc visits notices 3f2a --on", "undisc visits notices 3f2a --off"],
+)
+@click.argument("visit")
+@click.option("--on/--off", "wanted", required=True, help="Whether the patient wants them.")
+@pass_session
+def notices(session: Session, visit: str, *, wanted: bool) -> None:
+    """Tell the patient of each use of what they shared, because they want it, or not any more.
+
+    A message goes to the addresses of the visit when somebody else looked or downloaded: at most
+    four in an hour, without a name.
+    """
+    answer = session.client.post(f"visits/{segment(visit)}/notices", {"wanted": wanted})
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    row = answer.part("notices")
+    note("the patient is told of each use" if row.flag("wanted") else "the patient is not told")
+    if row.flag("wanted") and not row.flag("possible"):
+        hint(f"there is no address to which it could go: undisc visits contacts {visit}")

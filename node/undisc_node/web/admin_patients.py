@@ -155,6 +155,22 @@ async def revoke_shares(request: web.Request) -> web.StreamResponse:
     return await answer(request, work)
 
 
+async def tell_of_uses(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/visits/{visit}/notices: tell the patient of each use, or not any more."""
+    name = request.match_info["visit"]
+    fields = await read_fields(request)
+    wanted = fields.flag("wanted")
+    fields.done()
+
+    def work(uses: AdminUses, actor: str) -> Json:
+        visit = uses.visiting.find(name).id
+        uses.use_notices.want(visit, actor, wanted=wanted)
+        wish = uses.use_notices.wish(visit)
+        return {"notices": {"wanted": wish.wanted, "possible": wish.possible}}
+
+    return await answer(request, work)
+
+
 ROUTES: Final = (
     reads("/admin/v1/visits/{visit}/access", show_access),
     changes("/admin/v1/visits/{visit}/link", hand_out),
@@ -162,4 +178,5 @@ ROUTES: Final = (
     changes("/admin/v1/visits/{visit}/reopen", reopen),
     reads("/admin/v1/visits/{visit}/shares", list_shares),
     changes("/admin/v1/visits/{visit}/revoke", revoke_shares),
+    changes("/admin/v1/visits/{visit}/notices", tell_of_uses),
 )

@@ -174,7 +174,12 @@ def build_messages(
             messaging=messaging,
             told=settings.messages_emergency,
         ),
-        uses={"messaging": messaging, "reaching": reaching, "sending_now": outlets.now},
+        uses={
+            "messaging": messaging,
+            "reaching": reaching,
+            "sending_now": outlets.now,
+            "use_notices": use_notices,
+        },
         duties=(
             Duty("announcing links", _ANNOUNCE_SECONDS, messaging.announce),
             Duty("sending messages", _SEND_SECONDS, messaging.work),

@@ -38,3 +38,13 @@ def test_what_a_patient_shared_is_ended_on_their_word(undisc, node):
     assert undisc("visits", "revoke", "51de", "--share", "99", "--yes").exit_code != 0
     undisc("visits", "revoke", "51de", "--yes")
     assert node.asked[-1].json == {}
+
+
+def test_a_patient_is_told_of_each_use_because_they_want_it(undisc, node):
+    shown = undisc("visits", "notices", "51de", "--on")
+    assert node.asked[-1].json == {"wanted": True}
+    assert "the patient is told of each use" in shown.stderr
+    assert "no address to which it could go: undisc visits contacts 51de" in shown.stderr
+    undisc("visits", "notices", "51de", "--off")
+    assert node.asked[-1].json == {"wanted": False}
+    assert undisc("visits", "notices", "51de").exit_code == 2

@@ -8,7 +8,7 @@ from undisc_node.services.emergency_giving import Given
 from undisc_node.services.link_rows import KeptPasscode, LinkRow
 from undisc_node.services.sharing import Shared
 from undisc_protocol.did import Did
-from unit.web.fakes_patients import FakePatientLinks, FakeSharing
+from unit.web.fakes_patients import FakePatientLinks, FakeSharing, FakeUseNotices
 
 NOW_MS = 1_795_498_283_000  # 2026-11-24T05:31:23Z
 LINK = LinkRow(
@@ -73,4 +73,5 @@ def link_parts(share, fetch, grant):
         "link_fetching": FakeLinkFetching(fetch),
         "patient_links": FakePatientLinks(),
         "patient_sharing": FakeSharing(),
+        "use_notices": FakeUseNotices(),
     }

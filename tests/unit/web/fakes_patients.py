@@ -8,6 +8,7 @@ from undisc_node.services.desk_rows import VisitPin
 from undisc_node.services.link_rows import KeptPasscode
 from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import KeyKind, PatientKey
+from undisc_node.services.use_notices import UseWish
 from undisc_protocol.keys import link_key
 from unit.web.fakes_consents import VISIT
 
@@ -72,6 +73,19 @@ class FakeSharing:
     def revoke_all_of(self, visit_id, actor):
         self.ended.append("all")
         return 2
+
+
+class FakeUseNotices:
+    """Remembers what patients want."""
+
+    def __init__(self):
+        self.wanted = False
+
+    def wish(self, visit):
+        return UseWish(self.wanted, possible=True)
+
+    def want(self, visit, actor, *, wanted):
+        self.wanted = wanted
 
 
 class FakeOpening:

@@ -60,3 +60,12 @@ def test_the_desk_sees_and_ends_what_the_patient_shared(start):
     assert node.call("admin", "POST", path, {}).json == {"ended": 2}
     assert node.call("admin", "POST", path, {"share": "ab" * 16}).json == {"ended": 1}
     assert node.admin.patient_sharing.ended == ["all", b"\xab" * 16]
+
+
+def test_the_patient_is_told_of_each_use_because_they_want_it(start):
+    node = start()
+    path = f"/admin/v1/visits/{VISIT}/notices"
+    for wanted in (True, False):
+        found = node.call("admin", "POST", path, {"wanted": wanted}).json
+        assert found == {"notices": {"wanted": wanted, "possible": True}}
+    assert node.call("admin", "POST", path, {}).status == 400

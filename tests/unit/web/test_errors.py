@@ -91,6 +91,7 @@ def request_for(route: Route):
         "/admin/v1/pulls/look": {"patient": "4711"},
         "/admin/v1/consents": SAID,
         "/admin/v1/consents/abcd/withdraw": {"why": "asked"},
+        "/admin/v1/visits/abcd/notices": {"wanted": True},
         "/admin/v1/messages/test": {"channel": "email", "to": "a@b.example"},
         "/admin/v1/links": {"token": "AAAA"},
         "/admin/v1/fetches/link": {"link": "AAAA"},
