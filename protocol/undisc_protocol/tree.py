@@ -13,7 +13,7 @@ the leaves and verified from the proof alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -188,21 +188,34 @@ def consistency_proof(leaves: Sequence[bytes], earlier: int) -> tuple[bytes, ...
         leaves: All leaves of the tree now.
         earlier: Size of the earlier tree, 1 to the present size.
     """
-    if not 1 <= earlier <= len(leaves):
+    return prove_growth(len(leaves), earlier, lambda start, stop: tree_root(leaves[start:stop]))
+
+
+def prove_growth(size: int, earlier: int, root: Callable[[int, int], bytes]) -> tuple[bytes, ...]:
+    """Make the same proof for a log whose leaves are somewhere else.
+
+    Args:
+        size: Number of leaves now.
+        earlier: Size of the earlier tree, 1 to `size`.
+        root: Returns the root over the leaves from the first number up to before the second; no
+            leaf is asked for twice.
+    """
+    if not 1 <= earlier <= size:
         raise LocalProtocolError("the log never had that size")
-    return _consistency(leaves, earlier, known=True)
-
-
-def _consistency(leaves: Sequence[bytes], earlier: int, *, known: bool) -> tuple[bytes, ...]:
-    """Prove a subtree; `known` while it is still the whole earlier tree, whose root is known."""
-    if earlier == len(leaves):
-        return () if known else (tree_root(leaves),)
-    split = _split(len(leaves))
-    if earlier <= split:
-        inner = _consistency(leaves[:split], earlier, known=known)
-        return (*inner, tree_root(leaves[split:]))
-    inner = _consistency(leaves[split:], earlier - split, known=False)
-    return (*inner, tree_root(leaves[:split]))
+    start, known, path = 0, True, []
+    stop = size
+    # While it is still the whole earlier tree, its root is known and left out.
+    while earlier - start != stop - start:
+        split = start + _split(stop - start)
+        if earlier <= split:
+            path.append(root(split, stop))
+            stop = split
+        else:
+            path.append(root(start, split))
+            start, known = split, False
+    if not known:
+        path.append(root(start, stop))
+    return tuple(reversed(path))
 
 
 def verify_consistency(earlier: Checkpoint, later: Checkpoint, proof: Sequence[bytes]) -> None:

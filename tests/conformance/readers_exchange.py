@@ -10,6 +10,7 @@ from undisc_protocol.dagcbor import Cid
 from undisc_protocol.did import Did
 from undisc_protocol.errors import class_of_code
 from undisc_protocol.exchange import read_answer, read_request
+from undisc_protocol.greeting import read_greeted, read_greeting
 from undisc_protocol.handing import read_handed, read_handing
 from undisc_protocol.identity import NodeId, read_identity
 from undisc_protocol.manifest import Manifest
@@ -305,6 +306,29 @@ def read_errands(vector):
     }
 
 
+def read_hello(vector):
+    greeting = read_greeting(_filled(vector, "body"), **_own(vector))
+    return {
+        "sender": greeting.document.identity.node_id.hex(),
+        "name": greeting.document.card.name,
+        "seen": str(greeting.seen.size if greeting.seen else 0),
+    }
+
+
+def read_hello_back(vector):
+    greeted = read_greeted(
+        _filled(vector, "body"),
+        status=int(vector.headers["status"]),
+        request=request_hash(vector.parts["request"]),
+        peer=read_identity([vector.parts["peer"]]),
+        now=int(vector.headers["now"]),
+    )
+    return {
+        "seen": str(greeted.seen.size if greeted.seen else 0),
+        "proof": "none" if greeted.proof is None else str(len(greeted.proof)),
+    }
+
+
 READERS = {
     "box": read_box,
     "box-seal": seal_box,
@@ -325,5 +349,7 @@ READERS = {
     "handed": read_answer_to_offer,
     "poll": read_polling,
     "polled": read_errands,
+    "greeting": read_hello,
+    "greeted": read_hello_back,
     "fetch": drive_fetch,
 }

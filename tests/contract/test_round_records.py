@@ -23,6 +23,7 @@ def test_a_round_comes_back_and_the_one_that_is_due_first_leads(catalog):
         told=("https://b.example",),
         seen=SEEN,
         seen_ms=500,
+        kept=replace(SEEN, size=9),
         proved_ms=400,
         problem="unreachable: no answer",
     )

@@ -182,7 +182,8 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
             return {"events": [EVENT]}
         case ["POST", "log", "verify"]:
             size, root = STATUS["log"]["size"], STATUS["log"]["root"]
-            return {"size": size, "root": root, "origin": "bb" * 16, "erased": 0, "ok": True}
+            found = {"size": size, "root": root, "origin": "bb" * 16, "erased": 0, "ok": True}
+            return {**found, "witnesses": []}
     return fake_media.usual(asked.method, parts, asked.body) or fake_archives.usual(method, parts)
 
 

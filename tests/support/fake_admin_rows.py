@@ -42,6 +42,8 @@ STATUS: dict[str, Any] = {
     "log": {"origin": "bb" * 16, "size": 1234, "root": "cc" * 32},
     "disk_free": 52_480_000_000,
     "queue": 3,
+    "peer_alerts": 0,
+    "log_differs": False,
     "strangers": 1,
     "kit_verified": True,
     "restored_unconfirmed": None,

@@ -20,7 +20,7 @@ from undisc_protocol.errors import BadTicket, OutsideExtent, RemoteProtocolError
 
 FETCH, RECEIPT, RECALL = "/undisc/v1/fetch", "/undisc/v1/receipt", "/undisc/v1/recall"
 NOTICE, UNLOCK = "/undisc/v1/notice", "/undisc/v1/unlock"
-OFFERS = "/undisc/v1/offers"
+OFFERS, GREETING = "/undisc/v1/offers", "/undisc/v1/greeting"
 
 
 class PublicNode(Protocol):
@@ -109,6 +109,7 @@ class MemoryNetwork:
             OFFERS: getattr(node, "handed", node.answer),
             UNLOCK: node.unlock,
         }
+        doors[GREETING] = getattr(node, "greeted", node.answer)
         doors[OFFERS] = getattr(node, "handed", node.answer)
         reply = doors.get(path, node.answer)(body)
         if path in self.faults.silent:

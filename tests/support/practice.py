@@ -62,6 +62,7 @@ from undisc_node.services.renaming import Renaming
 from undisc_node.services.reporting import Reporting
 from undisc_node.services.revoking import Revoking
 from undisc_node.services.room import Quotas, Room
+from undisc_node.services.rounds import Rounds
 from undisc_node.services.second_step import SecondStep
 from undisc_node.services.serving import Serving
 from undisc_node.services.settling import Settling
@@ -163,7 +164,7 @@ class Practice:
         network.nodes[self.url] = self
         self.start()
 
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: PLR0915 - a statement for each service
         """Build every service on the rows and bytes that are there."""
         catalog: Catalog = self.catalog
         network: PeerNetwork = self.network
@@ -224,6 +225,10 @@ class Practice:
         self.recalling = Recalling(
             **decided, network=network, refusals=self.refusals, entropy=entropy, own=own
         )
+        self.rounds = Rounds(
+            **decided, network=network, refusals=self.refusals, entropy=entropy, own=own,
+            cards=cards, stale_days=30,
+        )  # fmt: skip
         self.streams = Streams(catalog=catalog, packs=packs, clock=clock)
         self.world = FetchWorld(**inside, network=network, entropy=entropy, own=own, room=self.room)
         self.fetching = Fetching(
@@ -372,6 +377,10 @@ class Practice:
     def remember(self, body: bytes) -> Reply:
         """Answer a request to recall."""
         return self.recalling.answer(body)
+
+    def greeted(self, body: bytes) -> Reply:
+        """Answer a greeting."""
+        return self.rounds.answer(body)
 
     def hear(self, body: bytes) -> Reply:
         """Answer a notice."""

@@ -74,6 +74,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "peer.key_changed": "Another node goes on under a new key, with records that prove it.",
     "peer.identity_differs": "Another node showed records that are not those it is known by; detail"
     " says whether it was suspended over them.",
+    "peer.stale": "A peer's last status card ended long ago: nothing is exchanged with it.",
+    "peer.fresh": "A stale peer has shown a newer card, and is trusted again.",
+    "log.differs": "This node's own log is not what a peer has seen of it.",
     "peer.log_differs": "Another node showed a log that contradicts what it showed before.",
     "peer.recalled": "Another node was asked what it remembers of this one; detail has what was"
     " new.",
@@ -282,7 +285,7 @@ An event names studies by our id, by UID and by patient ID. So the log is patien
 {rows}
 
 The outcome of an event is 0 (success), 4 (minor failure: `fetch.refused`, `fetch.failed`) or 8
-(serious failure: `peer.log_differs`, `peer.identity_differs`).
+(serious failure: `peer.log_differs`, `peer.identity_differs`, `log.differs`).
 """
 
 

@@ -47,6 +47,7 @@ def example() -> Figures:
         databases={"...": (1, 1)},
         kit_verified=True,
         backed_up_ms=1,
+        peer_alerts=states,
     )
 
 
@@ -76,6 +77,8 @@ minutes old in a large catalog; everything else is as of now.
 
 `way` is how images came: `dicom`, `watch`, `import`, `fetch`, or `quarantine` from unknown senders.
 `code` is a code of [errors.md](errors.md).
+`kind` is `forked_identity`, `outdated_identity`, `log_forked`, `log_shrank`, `log_restarted` or
+`stale`.
 `check` is `database`, `disk`, `keys` or `clock`. No label names a patient, a study, a sender or
 another node.
 

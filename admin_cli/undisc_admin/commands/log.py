@@ -9,6 +9,7 @@ import click
 
 from undisc_admin.answer import Answer
 from undisc_admin.command import Command, Group
+from undisc_admin.errors import CommandError, ExitCode
 from undisc_admin.render import Column, count_of, facts, moment, short
 from undisc_admin.screen import hint, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
@@ -116,18 +117,38 @@ def _subject(what: Answer) -> str:
     return f"{kind} {short(identifier)}"
 
 
-@log.command("verify", cls=Command, examples=["undisc log verify", "undisc log verify --json"])
+@log.command(
+    "verify",
+    cls=Command,
+    examples=["undisc log verify", "undisc log verify --no-peers", "undisc log verify --json"],
+)
+@click.option("--no-peers", is_flag=True, help="Ask no peer; only compute the log again.")
 @pass_session
-def verify_log(session: Session) -> None:
-    """Compute the whole log again and compare it with its root.
+def verify_log(session: Session, no_peers: bool) -> None:  # noqa: FBT001 - click's flags
+    """Compute the whole log again, and compare it with what peers have seen of it.
 
-    Exit code 9 says that it was changed. What this proves reaches back to the newest checkpoint
-    that another node holds: compare the root with theirs.
+    Each trusted peer keeps the newest head it has seen of this log, and is asked for it now. Exit
+    code 9 says that the log was changed, or that it does not contain what a peer has seen. What
+    this proves reaches back to the newest head that an honest peer keeps, and no further.
     """
-    answer = session.client.post("log/verify")
+    answer = session.client.post("log/verify", {"peers": not no_peers})
+    differs = [one for one in answer.parts("witnesses") if one.text_or_none("differs")]
     if session.json_wanted:
         say_json(answer.raw)
+        if differs:
+            raise click.exceptions.Exit(ExitCode.DAMAGED)
         return
+    _say_verified(answer)
+    if differs:
+        raise CommandError(
+            f"the log is not what {count_of(len(differs), 'peer has', 'peers have')} seen of it",
+            exit_code=ExitCode.DAMAGED,
+            code="log_differs",
+            hint="keep the disk as it is; a peer that came back from a backup does not cause this",
+        )
+
+
+def _say_verified(answer: Answer) -> None:
     say(
         facts(
             [
@@ -139,4 +160,36 @@ def verify_log(session: Session) -> None:
         )
     )
     note(f"{count_of(answer.integer('size'), 'event')}: the log adds up to its root")
-    hint("peers hold earlier roots of this log; compare with theirs to prove more")
+    witnesses = answer.parts("witnesses")
+    if not witnesses:
+        hint("no peer was asked: only what another node has seen proves that nothing is missing")
+        return
+    say([""])
+    say_table(
+        [
+            Column("PEER", shrinks=True),
+            Column("HAS SEEN", right=True),
+            Column("SAID SO"),
+            Column("OUTCOME", shrinks=True),
+        ],
+        [
+            [
+                one.text("peer_name") or short(one.text("peer")),
+                "" if one.raw.get("lines") is None else f"{one.integer('lines'):,}",
+                moment(one.text_or_none("at")),
+                _outcome(one),
+            ]
+            for one in witnesses
+        ],
+    )
+
+
+def _outcome(one: Answer) -> str:
+    if differs := one.text_or_none("differs"):
+        return f"DIFFERS: {differs}"
+    silent = "" if one.flag("answered") else " (does not answer now)"
+    if one.raw.get("lines") is None:
+        return "nothing seen yet" + silent
+    if one.flag("other_log"):
+        return "only a log of before a restore" + silent
+    return "ok" + silent

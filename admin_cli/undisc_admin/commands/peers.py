@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from undisc_admin.answer import Answer
@@ -162,7 +164,9 @@ def list_peers(session: Session) -> None:
             Column("NAME", shrinks=True),
             Column("STATE"),
             Column("MAY"),
+            Column("LAST HEARD"),
             Column("ADDRESS", shrinks=True),
+            Column("ALERT", shrinks=True),
         ],
         [
             [
@@ -170,11 +174,57 @@ def list_peers(session: Session) -> None:
                 peer.text("name"),
                 peer.text("state"),
                 ", ".join(peer.texts("scopes")),
+                moment(peer.text_or_none("heard")),
                 next(iter(peer.texts("urls")), "comes by itself"),
+                _alerts(peer),
             ]
             for peer in rows
         ],
     )
+    if any(peer.parts("alerts") for peer in rows if "alerts" in peer.raw):
+        hint("undisc peers show PEER says what was seen, and what to do")
+
+
+_SAID: Final = {
+    "forked_identity": "two nodes say they are this one",
+    "outdated_identity": "a replaced key is used",
+    "log_forked": "its log was changed",
+    "log_shrank": "its log was cut",
+    "log_restarted": "it goes on under another log",
+    "stale": "not heard for long: stopped",
+}
+_DO: Final = {
+    "forked_identity": "call its administrator: its recovery kit was used twice, or was stolen",
+    "outdated_identity": "somebody has its old key, or it came back from an old backup: call it",
+    "log_forked": "call its administrator: lines of its log were rewritten",
+    "log_shrank": "call its administrator: lines of its log are gone",
+    "log_restarted": "expected once after it came back from a backup; ask whether it did",
+    "stale": "it is dealt with again, by itself, when it shows a newer card; call it",
+}
+
+
+def _alerts(peer: Answer) -> str:
+    if "alerts" not in peer.raw:
+        return ""
+    kinds = [one.text("kind") for one in peer.parts("alerts")]
+    said = [_SAID.get(kind, kind) for kind in kinds]
+    if not said and peer.flag("stale"):
+        said = ["its card has ended"]
+    return ", ".join(said)
+
+
+def _say_alerts(row: Answer) -> None:
+    """Say what was seen, what to do about it, and how it is settled."""
+    alerts = row.parts("alerts")
+    for one in alerts:
+        kind = one.text("kind")
+        note(f"alert of {moment(one.text('at'))}: {_SAID.get(kind, kind)}: {one.text('why')}")
+        hint(_DO.get(kind, "call its administrator"))
+    if any(one.text("kind") != "stale" for one in alerts):
+        hint(f"then compare the words and settle it: undisc peers trust {short(row.text('id'))}")
+    elif not alerts and row.flag("stale"):
+        note("its last status card has ended; some weeks later nothing is exchanged with it")
+        hint("call it: its node may be off, or have moved while this one could not be reached")
 
 
 @peers.command(
@@ -200,9 +250,27 @@ def show_peer(session: Session, peer: str) -> None:
                 ("added", moment(row.text("added"))),
                 ("card valid until", moment(row.text_or_none("card_expires"))),
                 *_seen(answer),
+                ("last heard", moment(row.text_or_none("heard")) or "not yet"),
+                ("does not answer", _problem(row)),
+                ("its log", _log_of(row)),
             ]
         )
     )
+    if "alerts" in row.raw:
+        _say_alerts(row)
+
+
+def _problem(row: Answer) -> str:
+    problem = row.part_or_none("problem")
+    return problem.text("message") if problem else ""
+
+
+def _log_of(row: Answer) -> str:
+    if row.raw.get("log_lines") is None:
+        return ""
+    proved = moment(row.text_or_none("log_proved"))
+    only = f", proved on {proved} that it only grew" if proved else ""
+    return f"{row.integer('log_lines'):,} lines seen{only}"
 
 
 def _seen(answer: Answer) -> list[tuple[str, str]]:

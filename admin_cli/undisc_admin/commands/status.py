@@ -86,6 +86,10 @@ def _advise(answer: Answer) -> None:
         hint(
             f"{count_of(queued, 'thing waits', 'things wait')} for your decision: undisc queue list"
         )
+    if alerts := answer.integer("peer_alerts"):
+        hint(f"{count_of(alerts, 'peer has', 'peers have')} an alert: undisc peers list")
+    if answer.flag("log_differs"):
+        hint("a peer has seen more of this node's log than is here: undisc log verify")
     if answer.text_or_none("restored_unconfirmed"):
         hint("every permission from before the restore is suspended: undisc restored show")
     if not answer.flag("kit_verified"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from undisc_node.checks import (
+    acquaintance,
     backup,
     configured,
     databases,
@@ -169,6 +170,14 @@ CHECKS: Final = (
         peers.networks,
     ),
     Check("peers", "peers", "whether trusted peers are there", peers.reachable, network=True),
+    Check("peers", "peer alerts", "what peers have shown that must not be", acquaintance.alerts),
+    Check("peers", "peer cards", "trusted peers of whom nothing was heard", acquaintance.cards),
+    Check(
+        "peers",
+        "log witnesses",
+        "the log against what peers have seen of it",
+        acquaintance.witnesses,
+    ),
     Check("peers", "peer clocks", "the clock against trusted peers'", peers.clocks, network=True),
     Check(
         "messages",

@@ -100,6 +100,12 @@ def _of_state(figures: Figures) -> Iterator[Metric]:
         "when the newest good backup was made, in seconds since 1970; 0 if there was none",
         (figures.backed_up_ms or 0) / 1000,
     )
+    yield _gauges(
+        "undisc_peer_alerts",
+        "peers about which there is an alert that nobody has settled",
+        "kind",
+        figures.peer_alerts,
+    )
 
 
 def _of_traffic(figures: Figures) -> Iterator[Metric]:

@@ -17,6 +17,8 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.ports import Catalog, Clock, PeerNetwork, Records
+from undisc_node.services.round_rows import AlertKind, PeerAlert
+from undisc_node.services.staleness import start_again
 from undisc_node.services.witnessing import remember_checkpoint
 from undisc_protocol.errors import (
     CannotOpen,
@@ -118,8 +120,12 @@ def _alert(
 ) -> None:
     """Log records that are not the peer's, once for each; suspend the peer over a fork."""
     head = read_identity_record(shown.records[-1]).hash
+    kind = AlertKind.FORKED if isinstance(problem, ForkedIdentity) else AlertKind.OUTDATED
     if not records.witnessed.add_head(peer.id, head, now_ms):
         return
+    records.rounds.alert(PeerAlert(peer.id, kind, now_ms, str(problem)))
+    if kind is AlertKind.FORKED:
+        records.rounds.settle(peer.id, AlertKind.STALE)  # a newer card alone changes nothing now
     suspends = isinstance(problem, ForkedIdentity) and peer.state is PeerState.TRUSTED
     if suspends:
         records.peers.put(replace(peer, state=PeerState.SUSPENDED))
@@ -168,6 +174,7 @@ def take_card(
             card=document.card_bytes,
             seq=card.seq,
         )
+        newer = start_again(records, journal, newer)
         records.peers.put(newer)
         return remember_checkpoint(journal, records, newer, card.checkpoint, clock.now_ms())
 

@@ -7,6 +7,7 @@ the time. Everything else is as of now.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -17,6 +18,7 @@ from undisc_node.services.errors import ServiceError
 from undisc_node.services.meters import Metered, Meters
 from undisc_node.services.ports import Catalog, Clock, Moment, Packs, Totals
 from undisc_node.services.readiness import Check
+from undisc_node.services.round_rows import AlertKind
 
 KEEP_SECONDS: Final = 5.0  # totals are at least so old before they are counted again
 KEEP_TIMES: Final = 50  # and at least so many times older than counting took
@@ -39,6 +41,7 @@ class Figures:
         databases: For each database, bytes of the file and of its write-ahead log.
         kit_verified: Whether the recovery kit has been read back.
         backed_up_ms: When the newest good backup was made, UTC in ms; None if there was none.
+        peer_alerts: For each kind of alert, the peers about which it is; none when not known.
     """
 
     version: str
@@ -53,6 +56,7 @@ class Figures:
     databases: Mapping[str, tuple[int, int]]
     kit_verified: bool
     backed_up_ms: int | None
+    peer_alerts: Mapping[str, int]
 
 
 class Measuring:
@@ -110,10 +114,13 @@ class Measuring:
         """Measure now."""
         moment: Moment | None = None
         totals: Totals | None = None
+        alerts: dict[str, int] = {}
         try:
             totals = self._counted()
             with self._catalog.look() as records:
                 moment = records.figures.moment(self._clock.now_ms())
+                kinds = Counter(one.kind for one in records.rounds.alerts())
+            alerts = {kind.value: kinds[kind] for kind in AlertKind}
         except ServiceError:
             pass  # the check of the database says why; what can be told without it is told
         return Figures(
@@ -129,6 +136,7 @@ class Measuring:
             databases=self._databases(),
             kit_verified=self._kit(),
             backed_up_ms=self._backed_up_ms(),
+            peer_alerts=alerts,
         )
 
     def _counted(self) -> Totals:

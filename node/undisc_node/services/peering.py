@@ -17,6 +17,7 @@ from undisc_node.services.following import recognise, take_card
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.model import Peer, PeerState
 from undisc_node.services.ports import Catalog, Clock, PeerNetwork, Records
+from undisc_node.services.round_rows import LOG_ALERTS, AlertKind
 from undisc_node.services.witnessing import remember_checkpoint
 from undisc_protocol.did import Did
 from undisc_protocol.identity import NodeDocument, read_card, read_node_document
@@ -165,6 +166,8 @@ class Peering:
                 checkpoint=known.checkpoint if known else None,
             )
             records.peers.put(peer)
+            if trust:
+                peer = self._settle(records, peer, PeerState.TRUSTED)
             if "fetch" not in peer.scopes:
                 records.tickets.drop(peer=node_id, at_ms=self._clock.now_ms())
             peer = remember_checkpoint(
@@ -220,6 +223,7 @@ class Peering:
                 raise NotFound("no such peer")
             if peer.state is PeerState.REVOKED and state is not PeerState.REVOKED:
                 raise Conflict("this peer was revoked; a revocation is final", code="peer_revoked")
+            peer = self._settle(records, peer, state)
             if peer.state is state:
                 return peer
             changed = replace(peer, state=state)
@@ -228,6 +232,23 @@ class Peering:
                 records.tickets.drop(peer=peer_id, at_ms=self._clock.now_ms())
             self._note(records, f"peer.{state}", changed, actor)
             return changed
+
+    def _settle(self, records: Records, peer: Peer, state: PeerState) -> Peer:
+        """Settle what a decision about a peer settles; trust takes its log as it is from here.
+
+        What was suspended by hand does not come back by itself, so being stale is settled too.
+        """
+        alerts = {one.kind for one in records.rounds.alerts() if one.peer == peer.id}
+        if state is PeerState.SUSPENDED:
+            records.rounds.settle(peer.id, AlertKind.STALE)
+            return peer
+        records.rounds.settle(peer.id)
+        made = records.rounds.get(peer.id)
+        if state is PeerState.TRUSTED and alerts & LOG_ALERTS and made is not None:
+            records.rounds.put(replace(made, kept=None, next_ms=self._clock.now_ms()))
+            peer = replace(peer, checkpoint=None)
+            records.peers.put(peer)
+        return peer
 
     def _note(self, records: Records, kind: str, peer: Peer, actor: str) -> None:
         self._journal.note(

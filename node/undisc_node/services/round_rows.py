@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from undisc_protocol.tree import Checkpoint
 
@@ -16,6 +18,11 @@ class AlertKind(StrEnum):
     LOG_FORKED = "log_forked"  # its log was changed behind a line that this node has seen
     LOG_SHRANK = "log_shrank"  # its log is shorter than this node has seen it
     LOG_RESTARTED = "log_restarted"  # it goes on under another log, as after a restore
+    STALE = "stale"  # its last status card ended long ago; the one alert that ends by itself
+
+
+LOG_ALERTS: Final = frozenset({AlertKind.LOG_FORKED, AlertKind.LOG_SHRANK})
+"""Alerts about a log that is not what it was; whoever trusts again takes it as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class PeerRound:
         told: The addresses that our card showed when it last took one.
         seen: The newest head of our log that it says it has seen, or None.
         seen_ms: When it said so, or None.
+        kept: The head of its log that is kept until a later one is proved to contain it, or None.
         proved_ms: When it last proved that its log only grew, or None.
         problem: Code and sentence of why it did not answer; empty when it did.
     """
@@ -60,5 +68,21 @@ class PeerRound:
     told: tuple[str, ...] = ()
     seen: Checkpoint | None = None
     seen_ms: int | None = None
+    kept: Checkpoint | None = None
     proved_ms: int | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFacts:
+    """What is known of all peers beside their rows.
+
+    Attributes:
+        rounds: What came of the rounds, by node id.
+        alerts: What nobody has settled, newest first.
+        now_ms: When this was.
+    """
+
+    rounds: Mapping[bytes, PeerRound]
+    alerts: tuple[PeerAlert, ...]
+    now_ms: int

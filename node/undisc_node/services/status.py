@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from undisc_node.services.auditing import Refusals
+from undisc_node.services.growth import own_log_is_shorter
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import PeerState
 from undisc_node.services.ports import Catalog, Packs
@@ -53,6 +54,8 @@ class Status:
         with self._catalog.look() as records:
             studies = records.studies.counts()
             peers = Counter(peer.state for peer in records.peers.list())
+            alerts = {one.peer for one in records.rounds.alerts()}
+            shorter = own_log_is_shorter(records)
             frontier = records.log.frontier()
             restored = records.restored.latest()
             waiting = records.queue.count_open()
@@ -74,6 +77,8 @@ class Status:
                 "size": frontier.size,
                 "root": frontier.root().hex(),
             },
+            "peer_alerts": len(alerts),
+            "log_differs": shorter,
             "queue": waiting,
             "strangers": len(strangers),
             "refusals": self._refusals.counts(),

@@ -12,6 +12,7 @@ from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.model import Peer
 from undisc_node.services.ports import Records
+from undisc_node.services.round_rows import AlertKind, PeerAlert
 from undisc_protocol.tree import Checkpoint
 
 
@@ -37,19 +38,36 @@ def remember_checkpoint(
         if seen.size < known.size:
             return peer  # an older message; the newest head stays
         if seen.size == known.size:
-            _alert(journal, records, peer, "two roots of the same size")
+            why = f"two different logs of {seen.size} lines"
+            tell_log_differs(journal, records, peer, AlertKind.LOG_FORKED, why, now_ms)
             return peer
     elif known is not None:
         # A node that was restored goes on under another origin. What was seen of the log before is
         # kept: the node may have lost lines of it, and will ask.
         records.witnessed.add_log(peer.id, known, now_ms)
-        _alert(journal, records, peer, "another log than before")
+        tell_log_differs(
+            journal, records, peer, AlertKind.LOG_RESTARTED, "another log than before", now_ms
+        )
     newer = replace(peer, checkpoint=seen)
     records.peers.put(newer)
     return newer
 
 
-def _alert(journal: Journal, records: Records, peer: Peer, why: str) -> None:
+def tell_log_differs(
+    journal: Journal, records: Records, peer: Peer, kind: AlertKind, why: str, now_ms: int
+) -> None:
+    """Keep an alert about a peer's log for the administrator; log it when it is new.
+
+    Args:
+        journal: The log.
+        records: The open change.
+        peer: Whose log it is.
+        kind: What was seen.
+        why: A sentence about it.
+        now_ms: The time now.
+    """
+    if not records.rounds.alert(PeerAlert(peer.id, kind, now_ms, why)):
+        return
     journal.note(
         records,
         "peer.log_differs",

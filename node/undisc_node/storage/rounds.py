@@ -9,12 +9,14 @@ from typing import Any, Final
 from undisc_node.services.round_rows import AlertKind, PeerAlert, PeerRound
 from undisc_node.storage.session import Session
 from undisc_node.storage.statements import Columns
+from undisc_protocol import dagcbor
 from undisc_protocol.tree import Checkpoint
 
 _ROUNDS: Final = Columns.of(
     "peer_rounds",
-    "peer next_ms attempts heard_ms knows told origin size root seen_ms proved_ms problem",
+    "peer next_ms attempts heard_ms knows told seen seen_ms kept proved_ms problem",
 )
+_MAX_HEAD: Final = 256  # bytes; three short fields
 _ALERTS: Final = Columns.of("peer_alerts", "peer kind at_ms why")
 
 
@@ -35,7 +37,6 @@ class RoundTable:
 
     def put(self, made: PeerRound) -> None:
         """Insert or replace by peer."""
-        seen = made.seen
         self._session.write(
             _ROUNDS.put(),
             (
@@ -45,10 +46,9 @@ class RoundTable:
                 made.heard_ms,
                 made.knows,
                 json.dumps(made.told),
-                seen.origin if seen else None,
-                seen.size if seen else None,
-                seen.root if seen else None,
+                _encoded(made.seen),
                 made.seen_ms,
+                _encoded(made.kept),
                 made.proved_ms,
                 made.problem,
             ),
@@ -97,8 +97,17 @@ class RoundTable:
         return True
 
 
+def _encoded(head: Checkpoint | None) -> bytes | None:
+    return None if head is None else dagcbor.encode(head.to_value())
+
+
+def _decoded(encoded: bytes | None) -> Checkpoint | None:
+    if encoded is None:
+        return None
+    return Checkpoint.from_value(dagcbor.decode(encoded, limit=_MAX_HEAD))
+
+
 def _round(row: Any) -> PeerRound:
-    seen = None if row[6] is None else Checkpoint(row[6], row[7], row[8])
     return PeerRound(
         peer=row[0],
         next_ms=row[1],
@@ -106,8 +115,9 @@ def _round(row: Any) -> PeerRound:
         heard_ms=row[3],
         knows=row[4],
         told=tuple(json.loads(row[5])),
-        seen=seen,
-        seen_ms=row[9],
-        proved_ms=row[10],
-        problem=row[11],
+        seen=_decoded(row[6]),
+        seen_ms=row[7],
+        kept=_decoded(row[8]),
+        proved_ms=row[9],
+        problem=row[10],
     )

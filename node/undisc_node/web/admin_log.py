@@ -6,14 +6,28 @@ from typing import Final
 
 from aiohttp import web
 
+from undisc_node.services.rounds import Witness
 from undisc_node.web.admin_answers import answer, changes, reads
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import query_number, read_fields
-from undisc_node.web.rendering import Json, event_json
+from undisc_node.web.rendering import Json, event_json, moment_or_none
 
 _DEFAULT_LIST, _MAX_LIST = 100, 1_000  # lines in one answer
 _MAX_NUMBER: Final = 2**53 - 1
 _BEFORE_FIRST: Final = -1
+
+
+def _witness_json(one: Witness) -> Json:
+    return {
+        "peer": one.peer.id.hex(),
+        "peer_name": one.peer.name,
+        "answered": one.answered,
+        "lines": one.seen.size if one.seen else None,
+        "root": one.seen.root.hex() if one.seen else None,
+        "at": moment_or_none(one.at_ms),
+        "other_log": one.other_log,
+        "differs": one.differs or None,
+    }
 
 
 async def list_events(request: web.Request) -> web.StreamResponse:
@@ -29,17 +43,21 @@ async def list_events(request: web.Request) -> web.StreamResponse:
 
 
 async def verify_log(request: web.Request) -> web.StreamResponse:
-    """POST /admin/v1/log/verify: compute the whole tree again."""
-    (await read_fields(request)).done()
+    """POST /admin/v1/log/verify: compute the tree again; ask peers what they have seen of it."""
+    fields = await read_fields(request)
+    peers = fields.flag("peers", default=True)
+    fields.done()
 
     def work(uses: AdminUses, _actor: str) -> Json:
         found = uses.auditing.verify()
+        witnesses = uses.rounds.witnesses() if peers else ()
         return {
             "size": found.size,
             "root": found.root.hex(),
             "origin": found.origin.hex(),
             "erased": found.erased,
-            "ok": True,
+            "ok": not any(one.differs for one in witnesses),
+            "witnesses": [_witness_json(one) for one in witnesses],
         }
 
     return await answer(request, work)

@@ -7,14 +7,41 @@ from typing import Final
 from aiohttp import web
 
 from undisc_node.services.model import Peer, PeerState
+from undisc_node.services.round_rows import PeerFacts
+from undisc_node.services.staleness import is_stale
 from undisc_node.web.admin_answers import answer, changes, reads
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import read_fields
-from undisc_node.web.rendering import Json, moment_or_none, peer_json
+from undisc_node.web.rendering import (
+    Json,
+    moment_ms,
+    moment_or_none,
+    peer_json,
+    problem_json,
+)
 from undisc_node.web.routing import Handler
 from undisc_protocol.did import fingerprint_words
 
 _NODE_ID: Final = 32  # bytes
+
+
+def known_json(peer: Peer, facts: PeerFacts) -> Json:
+    """Render another node with what rounds brought, and with what is wrong with it."""
+    made = facts.rounds.get(peer.id)
+    return {
+        **peer_json(peer),
+        "number": len(peer.records) - 1,
+        "stale": is_stale(peer, facts.now_ms),
+        "alerts": [
+            {"kind": one.kind, "at": moment_ms(one.at_ms), "why": one.why}
+            for one in facts.alerts
+            if one.peer == peer.id
+        ],
+        "heard": moment_or_none(made.heard_ms) if made else None,
+        "problem": problem_json(made.problem) if made else None,
+        "log_lines": peer.checkpoint.size if peer.checkpoint else None,
+        "log_proved": moment_or_none(made.proved_ms) if made else None,
+    }
 
 
 async def look_at_peer(request: web.Request) -> web.StreamResponse:
@@ -55,9 +82,12 @@ async def add_peer(request: web.Request) -> web.StreamResponse:
 
 async def list_peers(request: web.Request) -> web.StreamResponse:
     """GET /admin/v1/peers: every node we know."""
-    return await answer(
-        request, lambda uses, _: {"peers": [peer_json(peer) for peer in uses.peering.list()]}
-    )
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        facts = uses.rounds.facts()
+        return {"peers": [known_json(peer, facts) for peer in uses.peering.list()]}
+
+    return await answer(request, work)
 
 
 async def show_peer(request: web.Request) -> web.StreamResponse:
@@ -66,7 +96,10 @@ async def show_peer(request: web.Request) -> web.StreamResponse:
 
     def work(uses: AdminUses, _actor: str) -> Json:
         peer = uses.peering.find(name)
-        return {"peer": peer_json(peer), "seen": _seen_json(uses, peer)}
+        return {
+            "peer": known_json(peer, uses.rounds.facts()),
+            "seen": _seen_json(uses, peer),
+        }
 
     return await answer(request, work)
 

@@ -40,7 +40,7 @@ from undisc_node.services.studies import StudyDetail
 from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.department_uses import KeepsOrders, KeepsReports, Queues, TellsNodes
 from undisc_node.web.emergency_uses import GivesInEmergency
-from undisc_node.web.keys_uses import KeepsKeys
+from undisc_node.web.keys_uses import KeepsKeys, MakesRounds
 from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
@@ -378,6 +378,7 @@ class AdminUses:
     restoring: Restores
     recalling: AsksPeers
     keys: KeepsKeys
+    rounds: MakesRounds
     queueing: Queues
     ordering: KeepsOrders
     reporting: KeepsReports

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from undisc_node.services.key_rows import BegunChange, ChangedKey, KeyStatus
+from undisc_node.services.round_rows import PeerFacts
+from undisc_node.services.rounds import Witness
 
 
 class KeepsKeys(Protocol):
@@ -30,3 +33,13 @@ class KeepsKeys(Protocol):
         actor: str,
     ) -> ChangedKey:
         """Change the key, now that the new kit was read back."""
+
+
+class MakesRounds(Protocol):
+    """Greets peers, and knows what came of it."""
+
+    def facts(self) -> PeerFacts:
+        """Return what rounds brought of each peer, and the alerts that nobody has settled."""
+
+    def witnesses(self) -> Sequence[Witness]:
+        """Ask every trusted peer what it keeps of our log, and compare."""

@@ -61,6 +61,11 @@ async def recall(request: web.Request) -> web.StreamResponse:
     return await _answered(request, request.app[keys.PUBLIC].recalling.answer)
 
 
+async def greeting(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/greeting: a peer's sealed greeting, a signed answer."""
+    return await _answered(request, request.app[keys.PUBLIC].rounds.answer)
+
+
 async def notice(request: web.Request) -> web.StreamResponse:
     """POST /undisc/v1/notice: a sealed notice about a study, a signed answer."""
     return await _answered(request, request.app[keys.PUBLIC].heeding.take)
@@ -150,6 +155,13 @@ ROUTES: Final = (
         authority=Authority.SIGNED,
         body_limit=limits.MAX_RECALL,
         handler=recall,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/greeting",
+        authority=Authority.SIGNED,
+        body_limit=limits.MAX_GREETING,
+        handler=greeting,
     ),
     Route(
         method="POST",

@@ -89,6 +89,13 @@ class TellsMemories(Protocol):
         """Answer a sealed request to recall with signed bytes."""
 
 
+class AnswersGreetings(Protocol):
+    """Shows peers our card, and what we keep of their logs."""
+
+    def answer(self, body: bytes) -> Reply:
+        """Answer a sealed greeting with signed bytes."""
+
+
 class TakesNotices(Protocol):
     """Heeds what holders tell about studies that were fetched from them."""
 
@@ -157,6 +164,7 @@ class PublicUses:
     recalling: TellsMemories
     polls: AnswersPolls
     errands: KeepsErrands
+    rounds: AnswersGreetings
     heeding: TakesNotices
     unlocking: Unlocks
     offers: TakesOffers

@@ -57,7 +57,7 @@ from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.giving import build_giving
 from undisc_node.wiring.housekeeping import Housekeeping, in_turn
 from undisc_node.wiring.ingest import build_ingest, build_senders
-from undisc_node.wiring.keys import Renewal, build_ceremony
+from undisc_node.wiring.keys import Renewal, build_keys
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.media import build_media
 from undisc_node.wiring.messages import build_messages, build_outlets
@@ -211,6 +211,17 @@ def build(  # noqa: PLR0915 - a statement for each part
         entropy=entropy,
     )
     restoring, renewal = Restoring(catalog=catalog, journal=journal, clock=clock), Renewal()
+    looking_after = build_keys(
+        settings,
+        own=own,
+        cards=cards,
+        catalog=catalog,
+        network=network,
+        journal=journal,
+        refusals=refusals,
+        clock=clock,
+        renewal=renewal,
+    )
     department = build_department(
         settings,
         catalog=catalog,
@@ -339,9 +350,8 @@ def build(  # noqa: PLR0915 - a statement for each part
         revoking=Revoking(catalog=catalog, journal=journal, clock=clock),
         restoring=restoring,
         recalling=recalling,
-        keys=build_ceremony(
-            settings, own=own, catalog=catalog, journal=journal, clock=clock, renewal=renewal
-        ),
+        keys=looking_after.ceremony,
+        rounds=looking_after.rounds,
         **department.uses,
         **consents.uses,
         patient_links=patients.links,
@@ -373,6 +383,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         ),
         unlocking=links.unlocking,
         offers=offers.taking,
+        rounds=looking_after.rounds,
         opening=patients.opening,
         browsing=patients.browsing,
         patient_sharing=patients.sharing,
@@ -451,6 +462,7 @@ def build(  # noqa: PLR0915 - a statement for each part
                 *messages.duties,
                 offers.duty,
                 *comings.duties(settings, public),
+                looking_after.duty,
                 *archives.duties,
                 *sender_duties,
                 *desk.duties,

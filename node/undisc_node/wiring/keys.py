@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 from undisc_node.clocks import SystemEntropy
 from undisc_node.config import Settings
 from undisc_node.notify.printing import draw_kit
 from undisc_node.services import auditing
-from undisc_node.services.auditing import Journal
-from undisc_node.services.identity import OwnIdentity
-from undisc_node.services.ports import Catalog, Clock
+from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.identity import Cards, OwnIdentity
+from undisc_node.services.ports import Catalog, Clock, PeerNetwork
+from undisc_node.services.rounds import Rounds
 from undisc_node.succession.ceremony import KeyCeremony
+from undisc_node.wiring.duties import Duty
 
+_ROUND_SECONDS: Final = 5.0  # how often peers are looked for that are due
 _ANSWER_SECONDS: Final = 0.2  # the answer that says so leaves before the doors close
 
 
@@ -41,20 +45,38 @@ class Renewal:
             loop.call_soon_threadsafe(lambda: loop.call_later(_ANSWER_SECONDS, ended.set))
 
 
-def build_ceremony(
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """What was built.
+
+    Attributes:
+        ceremony: Replaces the node's key.
+        rounds: Greets peers.
+        duty: Makes the rounds.
+    """
+
+    ceremony: KeyCeremony
+    rounds: Rounds
+    duty: Duty
+
+
+def build_keys(
     settings: Settings,
     *,
     own: OwnIdentity,
+    cards: Cards,
     catalog: Catalog,
+    network: PeerNetwork,
     journal: Journal,
+    refusals: Refusals,
     clock: Clock,
     renewal: Renewal,
-) -> KeyCeremony:
-    """Build what replaces the node's key; a key that is new since the last start is written down.
+) -> KeyParts:
+    """Build what looks after our key and our peers'; a key that is new since is written down.
 
     Peers are told of it at once, with everything else that has changed.
     """
-    number, now_ms = own.identity.number, clock.now_ms()
+    number, now_ms, entropy = own.identity.number, clock.now_ms(), SystemEntropy()
     with catalog.change() as records:
         if records.rounds.begin_key(number, now_ms) and number > 0:
             records.rounds.hurry(now_ms)
@@ -64,14 +86,26 @@ def build_ceremony(
                 who=auditing.user("undisc-node"),
                 detail={"number": number, "did": own.key.did},
             )
-    return KeyCeremony(
+    ceremony = KeyCeremony(
         home=settings.home,
         own=own,
         catalog=catalog,
         journal=journal,
         clock=clock,
-        entropy=SystemEntropy(),
+        entropy=entropy,
         drill_days=settings.keys_drill_days,
         draw=lambda page: draw_kit(settings.messages_paper, page),
         renew=renewal.ask,
     )
+    rounds = Rounds(
+        catalog=catalog,
+        network=network,
+        journal=journal,
+        refusals=refusals,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        cards=cards,
+        stale_days=settings.peers_stale_days,
+    )
+    return KeyParts(ceremony, rounds, Duty("rounds to peers", _ROUND_SECONDS, rounds.make))

@@ -54,6 +54,7 @@ TAG_BROWSER: Final = "undisc/browser@1"
 TAG_HANDING: Final = "undisc/handing@1"
 TAG_PAIRING: Final = "undisc/pairing@1"
 TAG_POLL: Final = "undisc/poll@1"
+TAG_GREETING: Final = "undisc/greeting@1"
 
 _HEAD = b"\x82\x58\x40"
 _SIGNED_AT = len(_HEAD) + 64

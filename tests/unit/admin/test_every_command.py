@@ -176,7 +176,14 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["log", "list"], {"events": [fake.EVENT]}),
         (
             ["log", "verify"],
-            {"size": 1234, "root": "cc" * 32, "origin": "bb" * 16, "erased": 0, "ok": True},
+            {
+                "size": 1234,
+                "root": "cc" * 32,
+                "origin": "bb" * 16,
+                "erased": 0,
+                "ok": True,
+                "witnesses": [],
+            },
         ),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from support import fake_admin_rows as fake
 from support.fake_admin import error
 from support.fake_admin_rows import EVENT, STATUS
@@ -71,7 +73,50 @@ def test_a_sound_log_says_how_far_the_proof_reaches(undisc):
 
     assert fake.STATUS["log"]["root"] in done.stdout
     assert "1,234 events: the log adds up to its root" in done.stderr
-    assert "compare with theirs" in done.stderr
+    assert "no peer was asked" in done.stderr
+
+
+WITNESS = {
+    "peer": "91c4" * 16,
+    "peer_name": "Riverside",
+    "answered": True,
+    "lines": 40,
+    "root": "dd" * 32,
+    "at": "2026-11-24T05:31:23Z",
+    "other_log": False,
+    "differs": None,
+}
+
+
+def test_each_peer_says_what_it_has_seen_of_the_log(undisc, node):
+    silent = {**WITNESS, "peer_name": "Lakeside", "answered": False, "lines": None, "at": None}
+    answer = {"size": 41, "root": "cc" * 32, "origin": "bb" * 16, "erased": 0, "ok": True}
+    node.say("POST", "log/verify", {**answer, "witnesses": [WITNESS, silent]})
+
+    done = undisc("log", "verify")
+
+    assert done.exit_code == 0
+    assert "Riverside        40  2026-11-24 05:31  ok" in done.stdout
+    assert "nothing seen yet (does not answer now)" in done.stdout
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_log_that_is_not_what_a_peer_has_seen_is_exit_code_9(undisc, node, more):
+    wrong = {**WITNESS, "differs": "the log had 40 lines, and has 12 now"}
+    answer = {"size": 12, "root": "cc" * 32, "origin": "bb" * 16, "erased": 0, "ok": False}
+    node.say("POST", "log/verify", {**answer, "witnesses": [wrong]})
+
+    done = undisc("log", "verify", *more)
+
+    assert done.exit_code == 9
+    assert "the log had 40 lines, and has 12 now" in done.stdout
+
+
+def test_status_says_that_peers_have_alerts(undisc, node):
+    node.say("GET", "status", {**STATUS, "peer_alerts": 2, "log_differs": True})
+    said = undisc("status").stderr
+    assert "2 peers have an alert: undisc peers list" in said
+    assert "undisc log verify" in said
 
 
 def test_status_says_how_much_waits_for_a_person_and_where_hl7_listens(undisc, node):

@@ -45,7 +45,7 @@ from unit.web.archive_fakes import archive_parts
 from unit.web.fakes_consents import consent_parts
 from unit.web.fakes_department import FakeHeeding, FakeRecalling, FakeStaff, department_parts
 from unit.web.fakes_inside import inside_uses as inside_uses  # noqa: PLC0414 - used as fakes.inside_uses
-from unit.web.fakes_keys import FakeKeys
+from unit.web.fakes_keys import FakeKeys, FakeRounds
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
 from unit.web.fakes_patients import patient_parts
@@ -472,6 +472,7 @@ def admin_uses(**others) -> AdminUses:
         "restoring": FakeRestoring(),
         "recalling": FakeAsking(),
         "keys": FakeKeys(),
+        "rounds": FakeRounds(PEER),
         **department_parts(),
         **consent_parts(),
         "staff": FakeStaff(),
@@ -485,6 +486,6 @@ def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
     parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking", "offers"), serving)
     others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), "viewer": VIEWER}
-    others |= {"polls": serving, "errands": None}
+    others |= {"polls": serving, "errands": None, "rounds": FakeRounds(PEER)}
     others |= patient_parts()
     return PublicUses(peering=FakePeering(), asked=None, **parts, **others)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from undisc_node.services.key_rows import BegunChange, ChangedKey, KeyStatus, Knower
 from undisc_node.services.model import PeerState
+from undisc_node.services.ports import Reply
+from undisc_node.services.round_rows import AlertKind, PeerAlert, PeerFacts
+from undisc_node.services.rounds import Witness
 from undisc_protocol.did import Did
+from undisc_protocol.tree import Checkpoint
 
 DID = Did("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH")
 NOW = 1_795_498_283
@@ -24,6 +28,25 @@ STATUS = KeyStatus(
         Knower(b"q" * 32, "Praxis C", PeerState.TRUSTED, None, None),
     ),
 )
+HEARD_JSON = {
+    "number": 0,
+    "stale": False,
+    "alerts": [{"kind": "log_shrank", "at": "2026-11-24T05:31:23Z", "why": "7 lines, and 5 now"}],
+    "heard": None,
+    "problem": None,
+    "log_lines": None,
+    "log_proved": None,
+}
+WITNESS_JSON = {
+    "peer": (b"p" * 32).hex(),
+    "peer_name": "Praxis B",
+    "answered": True,
+    "lines": 2,
+    "root": (b"t" * 32).hex(),
+    "at": "2026-11-24T05:31:23Z",
+    "other_log": False,
+    "differs": None,
+}
 
 
 class FakeKeys:
@@ -44,3 +67,21 @@ class FakeKeys:
     def confirm(self, kit, passphrase, new_kit, new_passphrase, *, theft, actor):
         self.calls.append(("confirm", kit, passphrase, new_kit, new_passphrase, theft, actor))
         return ChangedKey(2, DID, 3 if theft else 0, 1 if theft else 0)
+
+
+class FakeRounds:
+    """Nothing was heard of anybody, but for one alert."""
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def facts(self):
+        alert = PeerAlert(self.peer.id, AlertKind.LOG_SHRANK, NOW * 1000, "7 lines, and 5 now")
+        return PeerFacts({}, (alert,), NOW * 1000)
+
+    def witnesses(self):
+        seen = Checkpoint(b"l" * 16, 2, b"t" * 32)
+        return [Witness(self.peer, seen, NOW * 1000, answered=True, differs="", other_log=False)]
+
+    def answer(self, body):
+        return Reply(200, b"hello back")

@@ -11,6 +11,7 @@ import pytest
 from undisc_node.services.model import Basis, PeerState, StudyState
 from undisc_protocol.did import fingerprint_words
 from unit.web import fakes
+from unit.web.fakes_keys import HEARD_JSON, WITNESS_JSON
 
 ME = getpass.getuser()
 STUDY = "/admin/v1/studies/1.2.3"
@@ -182,8 +183,13 @@ GRANT_BODY = {
                 "known": None,
             },
         ),
-        ("GET", "/admin/v1/peers", None, {"peers": [PEER_JSON]}),
-        ("GET", "/admin/v1/peers/Praxis%20B", None, {"peer": PEER_JSON, "seen": SEEN_JSON}),
+        ("GET", "/admin/v1/peers", None, {"peers": [PEER_JSON | HEARD_JSON]}),
+        (
+            "GET",
+            "/admin/v1/peers/Praxis%20B",
+            None,
+            {"peer": PEER_JSON | HEARD_JSON, "seen": SEEN_JSON},
+        ),
         ("POST", "/admin/v1/peers/Praxis%20B/trust", None, {"peer": PEER_JSON}),
         (
             "POST",
@@ -250,6 +256,7 @@ GRANT_BODY = {
                 "origin": (b"l" * 16).hex(),
                 "erased": 1,
                 "ok": True,
+                "witnesses": [WITNESS_JSON],
             },
         ),
     ],

@@ -40,10 +40,9 @@ def m0024_keys(database: Database) -> None:
             heard_ms INTEGER,
             knows INTEGER CHECK (knows >= 0),
             told TEXT NOT NULL,
-            origin BLOB CHECK (length(origin) = 16),
-            size INTEGER CHECK ((size IS NULL) = (origin IS NULL)),
-            root BLOB CHECK (length(root) = 32 AND (root IS NULL) = (origin IS NULL)),
+            seen BLOB,
             seen_ms INTEGER,
+            kept BLOB,
             proved_ms INTEGER,
             problem TEXT NOT NULL
         ) STRICT
@@ -52,7 +51,8 @@ def m0024_keys(database: Database) -> None:
         CREATE TABLE peer_alerts (
             peer BLOB NOT NULL CHECK (length(peer) = 32),
             kind TEXT NOT NULL CHECK (kind IN (
-                'forked_identity', 'outdated_identity', 'log_forked', 'log_shrank', 'log_restarted'
+                'forked_identity', 'outdated_identity', 'log_forked', 'log_shrank',
+                'log_restarted', 'stale'
             )),
             at_ms INTEGER NOT NULL,
             why TEXT NOT NULL,
