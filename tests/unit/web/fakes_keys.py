@@ -37,6 +37,12 @@ HEARD_JSON = {
     "log_lines": None,
     "log_proved": None,
 }
+SEEN_JSON = {
+    "comes": False,
+    "last": "2026-11-24T05:31:23Z",
+    "off_since": "2026-11-24T05:31:24Z",
+    "expected": "2026-11-24T06:31:23Z",
+}
 WITNESS_JSON = {
     "peer": (b"p" * 32).hex(),
     "peer_name": "Praxis B",

@@ -11,7 +11,7 @@ import pytest
 from undisc_node.services.model import Basis, PeerState, StudyState
 from undisc_protocol.did import fingerprint_words
 from unit.web import fakes
-from unit.web.fakes_keys import HEARD_JSON, WITNESS_JSON
+from unit.web.fakes_keys import HEARD_JSON, SEEN_JSON, WITNESS_JSON
 
 ME = getpass.getuser()
 STUDY = "/admin/v1/studies/1.2.3"
@@ -55,12 +55,6 @@ INSTANCE_JSON = {
     "blake3": (b"h" * 32).hex(),
     "sender": "dicom:CT1",
     "state": "current",
-}
-SEEN_JSON = {
-    "comes": False,
-    "last": "2026-11-24T05:31:23Z",
-    "off_since": "2026-11-24T05:31:24Z",
-    "expected": "2026-11-24T06:31:23Z",
 }
 PEER_JSON = {
     "id": fakes.PEER_ID.hex(),
