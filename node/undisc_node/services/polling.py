@@ -34,10 +34,12 @@ from undisc_protocol.poll import STREAM_PATH, Errand, Polled, make_poll, read_po
 PATH: Final = "/undisc/v1/poll"
 LONGEST_MS: Final = 900_000  # between two polls of a peer that does not answer
 SESSIONS: Final = 32  # peers that are polled at once; one that keeps us busy must not hold up all
-ANSWERS: Final = 8  # errands that are answered at once; a fetch asks for two streams
+ANSWERS: Final = 64  # errands that are answered at once, each with a block of 1 MiB at most
+OF_PEER: Final = 16  # of these, of one peer; what is more is told again after a few seconds
 _AGAIN_SECONDS: Final = 0.5  # between two polls while something waits
 _QUIET_MS: Final = 120_000  # a peer that says "more" and sends nothing is left alone after that
 _CARD_MS: Final = 600_000  # our card is shown again for so long
+_KEPT: Final = 4  # answers of one visit that may have got lost
 _BLOCK: Final = limits.CHUNK  # bytes read and sent at once
 _PARTIAL, _FORBIDDEN, _NOT_FOUND, _OUTSIDE = 206, 403, 404, 416
 
@@ -83,6 +85,19 @@ class _Visit:
 
     going: dict[bytes, Future[None]] = field(default_factory=dict)
     answers: dict[bytes, Reply] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def keep(self, handle: bytes, reply: Reply) -> None:
+        """Keep an answer until it was brought; a few, because one may have megabytes."""
+        with self.lock:
+            while len(self.answers) >= _KEPT:
+                del self.answers[next(iter(self.answers))]
+            self.answers[handle] = reply
+
+    def forget(self, handle: bytes) -> None:
+        """Drop an answer that was brought."""
+        with self.lock:
+            self.answers.pop(handle, None)
 
     def busy(self) -> bool:
         """Tell whether an errand is being answered."""
@@ -296,6 +311,9 @@ class Polling:
         going = visit.going.get(errand.id)
         if going is not None and not going.done():
             return False
+        visit.going = {name: one for name, one in visit.going.items() if not one.done()}
+        if len(visit.going) >= OF_PEER:
+            return False
         answering = self._answers.submit(self._do, peer, visit, errand)
         answering.add_done_callback(self._tell)
         visit.going[errand.id] = answering
@@ -310,9 +328,9 @@ class Polling:
             if reply is None:  # else the answer got lost: a request is used up only once
                 door = self._doors.get(errand.path)
                 reply = door(errand.body) if door else Reply(_NOT_FOUND, b"")
-                visit.answers[errand.id] = reply
+                visit.keep(errand.id, reply)
             self._bring(peer, errand, reply.status, [reply.body], len(reply.body))
-            visit.answers.pop(errand.id, None)
+            visit.forget(errand.id)
         except (RemoteProtocolError, ServiceError) as problem:
             _log.info("an errand of a peer was not answered: %s", type(problem).__qualname__)
 
