@@ -49,7 +49,7 @@ _SAID: Final[Mapping[str, str]] = {
     WrongCode.code: N_("That was not the code, or it is over."),
     CodesUsedUp.code: N_("This code cannot be tried any more. Let a new one be sent."),
 }
-"""What is said about it here; the holder's own words follow."""
+"""What is said about it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +160,22 @@ async def start(request: web.Request) -> web.StreamResponse:
 async def _next_step(request: web.Request, typed: Typed, problem: ProtocolError) -> web.Response:
     """Ask for what the holder asks for; what was right before need not be typed again."""
     step = _STEP.get(problem.code, "link")
-    known = _SAID.get(problem.code)
-    own = f"{problem} ({problem.hint})" if problem.hint else str(problem)
-    said = f"{translated(request, known)} {own}" if known else own[:1].upper() + own[1:]
+    said = _said(request, problem)
     keeps = Typed(typed.link, "" if step == "passcode" else typed.passcode, step=step)
     if problem.code in (Locked.code, CodeAsked.code):  # a question, and not a failure
         return await _fetches(request, keeps, told=said)
     return await _fetches(request, keeps, said, status=problem.status)
+
+
+def _said(request: web.Request, problem: ProtocolError) -> str:
+    """Say it in the reader's language where it is known, with what only the holder knows."""
+    known = _SAID.get(problem.code)
+    if known is None:
+        own = f"{problem} ({problem.hint})" if problem.hint else str(problem)
+        return own[:1].upper() + own[1:]
+    # Where the code went, or how many attempts are left.
+    own = {Locked.code: "", CodeAsked.code: str(problem)}.get(problem.code, problem.hint)
+    return translated(request, known) + (f" ({own})" if own else "")
 
 
 async def resume(request: web.Request) -> web.StreamResponse:
