@@ -126,6 +126,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "visit.contacts": "Somebody said where the link of a visit is to go.",
     "visit.use_notices": "A patient wants to hear of each use from now on, or not any more.",
     "visit.printed": "The sheet of paper that opens a visit was made.",
+    "visit.instructed": "The desk did something for a patient; why says who told them to.",
     "message.waiting": "A person had a message sent once more.",
     "message.sent": "A mail server or gateway took a message to a person over.",
     "message.unsure": "A message may have been sent: the other side fell silent at the end.",

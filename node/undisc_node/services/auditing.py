@@ -109,6 +109,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "visit.contacts": ("110113", "U"),
     "visit.use_notices": ("110113", "U"),
     "visit.printed": ("110106", "R"),
+    "visit.instructed": ("110113", "U"),
     "message.waiting": ("110104", "C"),
     "message.sent": ("110104", "R"),
     "message.unsure": ("110104", "R"),

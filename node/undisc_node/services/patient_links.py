@@ -18,7 +18,7 @@ from undisc_node.services.desk_rows import VisitPin
 from undisc_node.services.errors import Conflict, NotFound, ServiceError
 from undisc_node.services.grant_making import signed_grant
 from undisc_node.services.identity import OwnIdentity
-from undisc_node.services.model import Basis, StudyState
+from undisc_node.services.model import Basis, Grant, StudyState
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.patient_rows import KeyKind, PatientGrant, PatientKey
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
@@ -173,13 +173,29 @@ class PatientLinks:
 
     def grant_within(self, records: Records, did: Did, visit_id: bytes, study_id: bytes) -> int:
         """Grant a study of a visit to a key within an open change; return 1 if it was done."""
+        grant = self.grant_to(records, did, visit_id, study_id, PURPOSE, _NODE)
+        if grant is None:
+            return 0
+        records.patients.add_grant(PatientGrant(did, study_id, grant.id))
+        return 1
+
+    def grant_to(
+        self,
+        records: Records,
+        did: Did,
+        visit_id: bytes,
+        study_id: bytes,
+        purpose: str,
+        actor: str,
+    ) -> Grant | None:
+        """Grant a study of a visit on its consent to any key; None when nothing can be granted."""
         now_ms = self._clock.now_ms()
         visit, study = records.visits.get(visit_id), records.studies.get(study_id)
         consent = _consent_of(records, visit)
         if study is None or study.state is not StudyState.ACTIVE:
-            return 0
+            return None
         if consent is None or not consent.holds(now_ms):
-            return 0
+            return None
         said = consent.statement
         assert said.ends is not None  # noqa: S101 - `holds` was asked
         grant = signed_grant(
@@ -194,17 +210,16 @@ class PatientLinks:
             nonce=self._entropy.random(limits.MIN_NONCE),
             expires=min(said.ends, now_ms // 1000 + limits.GRANT_LIFETIME),
             staff=said.witness,
-            purpose=PURPOSE,
+            purpose=purpose,
             now_ms=now_ms,
         )
         records.grants.add(grant)
-        records.patients.add_grant(PatientGrant(did, study_id, grant.id))
         self._journal.note(
             records,
             "grant.created",
-            who=auditing.user(_NODE),
+            who=auditing.user(actor),
             what=[*auditing.about_study(study), auditing.about_security("grant", grant.id)],
-            why=PURPOSE,
+            why=purpose,
             detail={
                 "basis": grant.basis.value,
                 "staff": grant.staff,
@@ -213,7 +228,7 @@ class PatientLinks:
                 "consent": consent.id.hex(),
             },
         )
-        return 1
+        return grant
 
     def _add_link(self, records: Records, visit: Visit, actor: str) -> PatientKey:
         secret = self._entropy.random(KEY_SIZE)

@@ -20,8 +20,9 @@ from undisc_node.services.model import Basis, Grant, Peer, PeerState, Share, Stu
 from undisc_node.services.offer_rows import OutgoingOffer
 from undisc_node.services.offering import Offering
 from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.patient_named import named_in
 from undisc_node.services.patient_rows import PatientShare
-from undisc_node.services.patient_views import Named, Overview, Shown, ShownStudy, Wanted
+from undisc_node.services.patient_views import Overview, Prepared, Shown, ShownStudy, Wanted
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_node.services.revoking import revoke_share_within, revoke_within
 from undisc_node.services.sharing import Sharing
@@ -31,6 +32,7 @@ from undisc_protocol.did import Did, decode_did
 from undisc_protocol.errors import NotGranted
 from undisc_protocol.keys import link_key
 from undisc_protocol.link import read_link, write_link
+from undisc_protocol.log import Actor
 
 MAX_PARTS: Final = 32  # studies that are shared with one click; as many as a link offers
 MAX_SHARES: Final = 200  # of one visit, ended ones included
@@ -120,7 +122,7 @@ class PatientSharing:
                 shares=[
                     self._shown(records, one, peers) for one in records.patients.shares(visit_id)
                 ],
-                named=_named(records, visit_id, peers),
+                named=named_in(records, visit_id, peers),
                 practices=[one for one in peers.values() if one.state is PeerState.TRUSTED],
                 codes=self._sends_codes,
                 until=consent.statement.ends or 0,
@@ -202,7 +204,19 @@ class PatientSharing:
             ServiceError: As `Sharing.register`.
             RemoteProtocolError: Likewise.
         """
-        visit_id = _visit_of(session)
+        visit_id, who = _visit_of(session), reader(session.row)
+        ready = self.prepare(tokens, wanted)
+        with self._catalog.change() as records:
+            self._check_signer(records, visit_id, ready.issuers)
+            shared, made = self.share_within(records, visit_id, ready, who)
+        return shared, [self._offering.make([grant.token, share.token]) for share, grant in made]
+
+    def prepare(self, tokens: Sequence[bytes], wanted: Wanted) -> Prepared:
+        """Check what is to be shared, and hash its passcode, before a change is opened.
+
+        Raises:
+            Invalid: As `share`.
+        """
         read = [read_delegation(token) for token in tokens]
         audiences = {one.audience for one in read}
         if not 1 <= len(read) <= MAX_PARTS or len(audiences) != 1:
@@ -212,51 +226,62 @@ class PatientSharing:
         if not 1 <= len(wanted.label) <= MAX_LABEL:
             raise Invalid("say whom it is for", hint=f"up to {MAX_LABEL} characters")
         (audience,) = audiences
-        contact = read_contact(wanted.contact) if wanted.contact else ""
-        kept = self._passcodes.keep(wanted.passcode) if wanted.passcode else None
         link = LinkRow(
             did=audience,
-            passcode=kept,
+            passcode=self._passcodes.keep(wanted.passcode) if wanted.passcode else None,
             max_uses=wanted.uses,
             uses=0,
             max_attempts=DEFAULT_ATTEMPTS,
             attempts=0,
             created_ms=self._clock.now_ms(),
         )
-        who = reader(session.row)
-        with self._catalog.change() as records:
-            self._check_signer(records, visit_id, {one.issuer for one in read})
-            if len(records.patients.shares(visit_id)) >= MAX_SHARES:
-                raise Conflict("too many shares were made of this visit", code="too_many")
-            peer = records.peers.find_did(audience)
-            if peer is None:
-                self._check_new(records, audience)
-            elif peer.state is not PeerState.TRUSTED:
-                raise Conflict(
-                    "the practice is not connected at the moment", code="peer_not_trusted"
-                )
-            made = [self._sharing.register_within(records, token, who) for token in tokens]
-            if peer is None:
-                records.links.add(link)
-                self._note_link(records, link, session, [share for share, _ in made])
-            shared = PatientShare(
-                id=self._entropy.random(16),
-                visit=visit_id,
-                audience=audience,
-                label=wanted.label,
-                contact=contact,
-                parts=tuple(share.id for share, _ in made),
-                created_ms=self._clock.now_ms(),
-            )
-            records.patients.add_share(shared)
-            if peer is not None:
-                self._offer(records, peer, [share for share, _ in made])
-        offers = (
-            [self._offering.make([grant.token, share.token]) for share, grant in made]
-            if peer
-            else []
+        return Prepared(
+            tokens=tuple(tokens),
+            issuers={one.issuer for one in read},
+            link=link,
+            label=wanted.label,
+            contact=read_contact(wanted.contact) if wanted.contact else "",
         )
-        return shared, offers
+
+    def share_within(
+        self, records: Records, visit_id: bytes, ready: Prepared, who: Actor
+    ) -> tuple[PatientShare, Sequence[tuple[Share, Grant]]]:
+        """Take it in within an open change; the caller knows that the signer may share.
+
+        Returns:
+            What was shared, and for a practice what is offered to its node.
+
+        Raises:
+            Conflict: As `share`.
+            ServiceError: Likewise.
+            RemoteProtocolError: Likewise.
+        """
+        audience = ready.link.did
+        if len(records.patients.shares(visit_id)) >= MAX_SHARES:
+            raise Conflict("too many shares were made of this visit", code="too_many")
+        peer = records.peers.find_did(audience)
+        if peer is None:
+            self._check_new(records, audience)
+        elif peer.state is not PeerState.TRUSTED:
+            raise Conflict("the practice is not connected at the moment", code="peer_not_trusted")
+        made = [self._sharing.register_within(records, token, who) for token in ready.tokens]
+        if peer is None:
+            records.links.add(ready.link)
+            self._note_link(records, ready.link, who, [share for share, _ in made])
+        shared = PatientShare(
+            id=self._entropy.random(16),
+            visit=visit_id,
+            audience=audience,
+            label=ready.label,
+            contact=ready.contact,
+            parts=tuple(share.id for share, _ in made),
+            created_ms=self._clock.now_ms(),
+        )
+        records.patients.add_share(shared)
+        if peer is None:
+            return shared, []
+        self._offer(records, peer, [share for share, _ in made])
+        return shared, made
 
     def _offer(self, records: Records, peer: Peer, shares: Sequence[Share]) -> None:
         """Let what may be fetched be handed to a practice's node by itself."""
@@ -371,13 +396,13 @@ class PatientSharing:
         self,
         records: Records,
         link: LinkRow,
-        session: BrowserSession,
+        who: Actor,
         shares: Sequence[Share],
     ) -> None:
         self._journal.note(
             records,
             "link.made",
-            who=reader(session.row),
+            who=who,
             what=[
                 auditing.about_security("link", link.id),
                 *(auditing.about_security("share", share.id) for share in shares),
@@ -464,15 +489,3 @@ def _visit_of(session: BrowserSession) -> bytes:
     if session.kind is not Kind.PATIENT or session.row.visit is None:
         raise Refused("only the patient can do this", code="not_the_patient")
     return session.row.visit
-
-
-def _named(records: Records, visit_id: bytes, peers: Mapping[bytes, Peer]) -> Sequence[Named]:
-    found: dict[bytes, list[Grant]] = {}
-    for made in records.visits.grants(visit_id):
-        grant = records.grants.get(made.grant)
-        if grant is not None:
-            found.setdefault(made.node, []).append(grant)
-    return [
-        Named(peers[node].name if node in peers else node.hex()[:8], node, grants)
-        for node, grants in found.items()
-    ]

@@ -30,6 +30,25 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A share that was checked, and is to be taken in.
+
+    Attributes:
+        tokens: One signed share for each study.
+        issuers: The keys that signed them.
+        link: The link that it makes, or whose key is that of a practice's node.
+        label: What the recipient is called.
+        contact: Where one-time codes go; empty for none.
+    """
+
+    tokens: Sequence[bytes]
+    issuers: set[Did]
+    link: LinkRow
+    label: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What was given to one recipient, as the patient sees it.
 

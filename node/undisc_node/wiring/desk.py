@@ -10,10 +10,13 @@ from undisc_node.config import Settings
 from undisc_node.services.asking import Asking
 from undisc_node.services.auditing import Journal
 from undisc_node.services.desk_rows import ChannelKind
+from undisc_node.services.desk_sharing import DeskSharing
 from undisc_node.services.fetching import Fetching
+from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.link_fetching import LinkFetching
+from undisc_node.services.offer_taking import OfferTaking
 from undisc_node.services.passcodes import Passcodes
-from undisc_node.services.patient_links import PatientLinks
+from undisc_node.services.patient_sharing import SendLink
 from undisc_node.services.peering import Peering
 from undisc_node.services.ports import Catalog, Clock, Entropy
 from undisc_node.services.signing_in import SigningIn
@@ -24,6 +27,7 @@ from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.desk.uses import DeskUses
 from undisc_node.wiring.duties import Duty
 from undisc_node.wiring.messages import MessageParts
+from undisc_node.wiring.patients import PatientParts
 
 _FORGET_SECONDS: Final = 3_600.0  # sessions and questions that are over take no room for long
 _MINUTE_MS: Final = 60_000
@@ -52,7 +56,10 @@ def build_desk(
     staff: Staff,
     consents: Mapping[str, Any],
     department: Mapping[str, Any],
-    links: PatientLinks,
+    own: OwnIdentity,
+    patients: PatientParts,
+    send_link: SendLink | None,
+    offers: OfferTaking,
     messages: MessageParts,
     carries: Callable[[ChannelKind], bool],
     passcodes: Passcodes,
@@ -94,7 +101,18 @@ def build_desk(
             visiting=consents["visiting"],
             releasing=consents["releasing"],
             wishes=Wishing(catalog=catalog),
-            links=links,
+            links=patients.links,
+            sharing=DeskSharing(
+                catalog=catalog,
+                journal=journal,
+                clock=clock,
+                entropy=entropy,
+                own=own,
+                links=patients.links,
+                sharing=patients.sharing,
+                send_link=send_link,
+            ),
+            offers=offers,
             messages=messages.messaging,
             reaching=messages.reaching,
             use_notices=messages.use_notices,

@@ -10,6 +10,7 @@ from aiohttp import web
 from undisc_node.services.asking import Asked
 from undisc_node.services.department_rows import Order
 from undisc_node.services.visiting import VisitDetail
+from undisc_node.web.desk import letters, offers
 from undisc_node.web.desk.sessions import desk_page, run
 from undisc_node.web.desk.uses import DeskUses
 
@@ -42,12 +43,16 @@ class Day:
         others: Visits of today of nobody on the list.
         waiting: Open questions to nobody on the list.
         to_decide: How many rows wait in the queue; at most a hundred are counted.
+        troubled: How many messages could not be sent.
+        offered: How many offers wait for a decision.
     """
 
     lines: list[Line]
     others: list[VisitDetail]
     waiting: list[Asked]
     to_decide: int
+    troubled: int
+    offered: int
 
 
 async def day(request: web.Request) -> web.StreamResponse:
@@ -81,6 +86,8 @@ def _day(desk: DeskUses, text: str) -> Day:
         [one for one in visits if id(one) not in on_list],
         [one for one in asked if id(one) not in on_list],
         len(desk.queueing.list()),
+        letters.troubled(desk),
+        offers.waiting(desk),
     )
 
 

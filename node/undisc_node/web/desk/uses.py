@@ -8,12 +8,15 @@ from typing import Protocol
 
 from undisc_node.services.ask_facts import Answer, AskFacts
 from undisc_node.services.asking import Asked
+from undisc_node.services.browsing_rows import AccessRow
 from undisc_node.services.consent_rows import Consent, Method, Visit
 from undisc_node.services.department_rows import Order
 from undisc_node.services.desk_rows import Ask, Channel, StaffSession
+from undisc_node.services.desk_sharing import GivenOut, ToShare
 from undisc_node.services.model import Peer
 from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import PatientShare
+from undisc_node.services.patient_views import Shown
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.queueing import Decision
 from undisc_node.services.signing_in import Enrolment, SignedIn
@@ -23,6 +26,7 @@ from undisc_node.web.consents_uses import KeepsConsents, KeepsVisits, Releases
 from undisc_node.web.emergency_uses import GivesInEmergency
 from undisc_node.web.links_uses import FetchesLinks
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients
+from undisc_node.web.offers_uses import KeepsOffers
 from undisc_node.web.patients_uses import TellsOfUses
 
 
@@ -160,6 +164,35 @@ class KeepsWishes(Protocol):
         """Return the drawn signature of a consent as PNG."""
 
 
+class SharesAtDesk(Protocol):
+    """Shares and ends for patients, on their instruction."""
+
+    @property
+    def sends(self) -> bool:
+        """Whether this node can send a link."""
+
+    def draw_passcode(self) -> str:
+        """Draw a passcode that can be read out."""
+
+    def shares_of(self, visit_id: bytes) -> Sequence[Shown]:
+        """List what was shared of a visit."""
+
+    def accesses_of(self, visit_id: bytes) -> Sequence[AccessRow]:
+        """List who did what with anything of a visit."""
+
+    def share(self, visit_id: bytes, to: ToShare, instructed: str, actor: str) -> GivenOut:
+        """Share everything that was released of a visit with one recipient."""
+
+    def end(self, visit_id: bytes, share_id: bytes | None, instructed: str, actor: str) -> int:
+        """End what was given to one recipient, or to all."""
+
+    def tested(self, visit_id: bytes, share_id: bytes, instructed: str, actor: str) -> None:
+        """Note that a share was opened at the counter, with the patient looking on."""
+
+    def note(self, visit_id: bytes, deed: str, instructed: str, actor: str) -> None:
+        """Log that something is done for a patient, and who said so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskUses:
     """What the desk calls, in a thread."""
@@ -172,7 +205,9 @@ class DeskUses:
     releasing: Releases
     wishes: KeepsWishes
     links: KeepsPatientLinks
+    sharing: SharesAtDesk
     messages: KeepsMessages
+    offers: KeepsOffers
     reaching: ReachesPatients
     use_notices: TellsOfUses
     queueing: KeepsQueue

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import hdrs, web
 
+from undisc_node.services.browsing_rows import AccessRow
 from undisc_node.services.consent_rows import Decision
 from undisc_node.services.desk_rows import Channel
 from undisc_node.services.errors import NotFound, ServiceError
 from undisc_node.services.message_rows import MessageRow
 from undisc_node.services.patient_links import Handout, PatientAccess
-from undisc_node.services.patient_rows import PatientShare
+from undisc_node.services.patient_views import Shown as ShownShare
 from undisc_node.services.use_notices import UseWish
 from undisc_node.services.visiting import VisitDetail
 from undisc_node.web.desk.sessions import desk_page, form_of, run, see, who
 from undisc_node.web.desk.uses import DeskUses
 from undisc_node.web.pages.qr import qr_picture
 from undisc_node.web.pages.texts import problem_text
+from undisc_protocol.did import Did
 
 _WHY: Final = 500  # characters of a reason
+_MOST: Final = 100  # accesses on the page; all of them are in the log
 
 
 def state_of(detail: VisitDetail, now_ms: int) -> str:
@@ -36,7 +39,7 @@ def state_of(detail: VisitDetail, now_ms: int) -> str:
 
 async def show(request: web.Request) -> web.StreamResponse:
     """GET /desk/visits/{visit}: a visit and what came of it."""
-    return await _show(request)
+    return await show_visit(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Shown:
         detail: The visit and what came of it.
         channels: Ways in which the patient wants the link.
         access: How they get in.
-        shares: What they shared.
+        shares: What was shared.
+        accesses: Who looked at what, newest first.
         messages: What was sent to them, newest first.
         is_drawn: Whether the consent has a drawn signature.
         notices: Whether the patient is told of each use.
@@ -57,7 +61,8 @@ class Shown:
     detail: VisitDetail
     channels: Sequence[Channel]
     access: PatientAccess
-    shares: Sequence[PatientShare]
+    shares: Sequence[ShownShare]
+    accesses: Sequence[AccessRow]
     messages: Sequence[MessageRow]
     is_drawn: bool
     notices: UseWish
@@ -66,10 +71,18 @@ class Shown:
     @property
     def tested_ms(self) -> int | None:
         """When the patient last tried a share to the end, or None."""
-        return max((one.tested_ms for one in self.shares if one.tested_ms), default=None)
+        return max(
+            (one.shared.tested_ms for one in self.shares if one.shared.tested_ms), default=None
+        )
+
+    @property
+    def labels(self) -> Mapping[Did, str]:
+        """What recipients are called, by the key that they come with."""
+        return {one.shared.audience: one.shared.label for one in self.shares}
 
 
-async def _show(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
+async def show_visit(request: web.Request, problem: str = "", status: int = 200) -> web.Response:
+    """Answer with a visit's page, and what stood in the way of a deed."""
     name = request.match_info["visit"]
 
     def work(desk: DeskUses) -> Shown:
@@ -79,7 +92,8 @@ async def _show(request: web.Request, problem: str = "", status: int = 200) -> w
             detail,
             desk.wishes.channels(visit),
             desk.links.access(visit),
-            desk.wishes.shares(visit),
+            desk.sharing.shares_of(visit),
+            desk.sharing.accesses_of(visit)[:_MOST],
             desk.messages.list(visit),
             desk.wishes.is_drawn(detail.consent.id),
             desk.use_notices.wish(visit),
@@ -107,7 +121,7 @@ async def release(request: web.Request) -> web.StreamResponse:
     try:
         await run(request, lambda desk: desk.releasing.release(desk.visiting.find(name).id, by))
     except ServiceError as problem:
-        return await _show(request, problem_text(request, problem), problem.status)
+        return await show_visit(request, problem_text(request, problem), problem.status)
     return see(f"/desk/visits/{name}")
 
 
@@ -131,6 +145,8 @@ async def hand_out(request: web.Request) -> web.StreamResponse:
 
     def work(desk: DeskUses) -> tuple[VisitDetail, Handout, str]:
         visit = desk.visiting.find(name).id
+        if is_new:
+            desk.sharing.note(visit, "new link", "", by)
         made = desk.links.reissue(visit, by) if is_new else desk.links.handout(visit)
         pin = "" if desk.links.access(visit).pin else desk.links.draw_pin(visit, by)
         return desk.visiting.detail(visit), made, pin
@@ -138,7 +154,7 @@ async def hand_out(request: web.Request) -> web.StreamResponse:
     try:
         detail, made, pin = await run(request, work)
     except ServiceError as problem:
-        return await _show(request, problem_text(request, problem), problem.status)
+        return await show_visit(request, problem_text(request, problem), problem.status)
     return desk_page(
         request,
         "desk/handout.html",
@@ -160,7 +176,7 @@ async def sheet(request: web.Request) -> web.StreamResponse:
             request, lambda desk: desk.reaching.printed(desk.visiting.find(name).id, "", by)
         )
     except ServiceError as problem:
-        return await _show(request, problem_text(request, problem), problem.status)
+        return await show_visit(request, problem_text(request, problem), problem.status)
     return web.Response(
         body=drawn, content_type="application/pdf", headers={hdrs.CACHE_CONTROL: "no-store"}
     )
@@ -180,7 +196,7 @@ async def send_again(request: web.Request) -> web.StreamResponse:
     try:
         await run(request, work)
     except ServiceError as problem:
-        return await _show(request, problem_text(request, problem), problem.status)
+        return await show_visit(request, problem_text(request, problem), problem.status)
     return see(f"/desk/visits/{named['visit']}")
 
 
@@ -202,6 +218,7 @@ async def new_pin(request: web.Request) -> web.StreamResponse:
 
     def work(desk: DeskUses) -> tuple[VisitDetail, str]:
         visit = desk.visiting.find(name).id
+        desk.sharing.note(visit, "new PIN", "", by)
         return desk.visiting.detail(visit), desk.links.draw_pin(visit, by)
 
     detail, pin = await run(request, work)
@@ -212,7 +229,13 @@ async def reopen_pin(request: web.Request) -> web.StreamResponse:
     """POST /desk/visits/{visit}/pin: lets attempts at the PIN begin anew."""
     await form_of(request)
     name, by = request.match_info["visit"], who(request).name
-    await run(request, lambda desk: desk.links.reopen(desk.visiting.find(name).id, by))
+
+    def work(desk: DeskUses) -> None:
+        visit = desk.visiting.find(name).id
+        desk.sharing.note(visit, "new attempts", "", by)
+        desk.links.reopen(visit, by)
+
+    await run(request, work)
     return see(f"/desk/visits/{name}")
 
 
