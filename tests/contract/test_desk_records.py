@@ -11,6 +11,7 @@ from undisc_node.services.desk_rows import (
     Ask,
     Channel,
     ChannelKind,
+    Passkey,
     SecondFactor,
     Signature,
     StaffSession,
@@ -28,6 +29,9 @@ PIN = VisitPin(b"", KeptPasscode(b"s" * 16, b"h" * 32, 3, 2**26))
 CONSENT = consents.consent()
 VISIT = consents.visit(CONSENT)
 EMAIL = Channel(VISIT.id, ChannelKind.EMAIL, "jane@example.org", "es", 1_000, "anna", 1_000)
+
+
+PASSKEY = Passkey(b"id", "anna", "phone", b"key", 0, 1_000, None)
 
 
 @pytest.fixture
@@ -155,3 +159,26 @@ def test_a_signature_stays_as_it_was_drawn(desk):
         records.wishes.add_signature(replace(drawn, image=b"other"))
     with desk.look() as records:
         assert records.wishes.signature(CONSENT.id) == drawn
+
+
+def test_passkeys_come_back_and_are_forgotten_one_by_one_or_all(desk):
+    other = replace(PASSKEY, id=b"other", created_ms=500)
+    with desk.change() as records:
+        records.desk.put_passkey(PASSKEY)
+        records.desk.put_passkey(other)
+        records.desk.put_passkey(replace(PASSKEY, count=7, used_ms=9))
+    with desk.look() as records:
+        assert records.desk.passkey(b"id") == replace(PASSKEY, count=7, used_ms=9)
+        assert [one.id for one in records.desk.passkeys("anna")] == [b"other", b"id"]
+        assert records.desk.passkeys("ben") == []
+    with desk.change() as records:
+        records.desk.drop_passkey(b"other")
+        records.desk.drop_passkey(b"other")
+    with desk.change() as records:
+        assert records.desk.drop_passkeys("anna") == 1
+        assert records.desk.passkey(b"id") is None
+
+
+def test_a_passkey_is_somebodys(desk):
+    with pytest.raises(Conflict), desk.change() as records:
+        records.desk.put_passkey(replace(PASSKEY, name="nobody"))

@@ -9,6 +9,7 @@ from support.memory_tables import Part
 from undisc_node.services.desk_rows import (
     Ask,
     Channel,
+    Passkey,
     SecondFactor,
     Signature,
     StaffSession,
@@ -54,6 +55,27 @@ class Desk(Part):
             return False
         self._new.staff_factors[name] = replace(known, last_step=step)
         return True
+
+    def passkey(self, passkey: bytes) -> Passkey | None:
+        return self._now.staff_passkeys.get(passkey)
+
+    def passkeys(self, name: str) -> Sequence[Passkey]:
+        found = [one for one in self._now.staff_passkeys.values() if one.name == name]
+        return sorted(found, key=lambda one: (one.created_ms, one.id))
+
+    def put_passkey(self, passkey: Passkey) -> None:
+        if passkey.name not in self._new.staff:
+            raise Conflict("nobody of that name")
+        self._new.staff_passkeys[passkey.id] = passkey
+
+    def drop_passkey(self, passkey: bytes) -> None:
+        self._new.staff_passkeys.pop(passkey, None)
+
+    def drop_passkeys(self, name: str) -> int:
+        found = [one.id for one in self.passkeys(name)]
+        for passkey in found:
+            self.drop_passkey(passkey)
+        return len(found)
 
     def ask(self, ask: bytes) -> Ask | None:
         return self._now.asks.get(ask)

@@ -19,6 +19,7 @@ from undisc_node.services.department_rows import Message, Order, Report
 from undisc_node.services.desk_rows import (
     Ask,
     Channel,
+    Passkey,
     SecondFactor,
     Signature,
     StaffSession,
@@ -96,6 +97,7 @@ class Tables:
     use_notices: dict[bytes, UseNotice] = field(default_factory=dict)
     staff_sessions: dict[bytes, StaffSession] = field(default_factory=dict)
     staff_factors: dict[str, SecondFactor] = field(default_factory=dict)
+    staff_passkeys: dict[bytes, Passkey] = field(default_factory=dict)
     asks: dict[bytes, Ask] = field(default_factory=dict)
     visit_pins: dict[bytes, VisitPin] = field(default_factory=dict)
     visit_channels: dict[tuple[bytes, str], Channel] = field(default_factory=dict)

@@ -126,6 +126,8 @@ _EVENTS: Final[Mapping[str, str]] = {
     "visit.contacts": "Somebody said where the link of a visit is to go.",
     "visit.use_notices": "A patient wants to hear of each use from now on, or not any more.",
     "visit.printed": "The sheet of paper that opens a visit was made.",
+    "staff.passkey_added": "Somebody at the desk set a passkey up.",
+    "staff.passkey_removed": "Somebody at the desk took a passkey away.",
     "visit.instructed": "The desk did something for a patient; why says who told them to.",
     "message.waiting": "A person had a message sent once more.",
     "message.sent": "A mail server or gateway took a message to a person over.",

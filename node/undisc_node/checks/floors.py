@@ -45,4 +45,5 @@ FLOORS: Final = (
     Floor("reportlab", "5.1.0", "draws print-outs; older ones evaluated colours of hostile text"),
     Floor("segno", "1.6.6", "draws links as QR codes; the tested version"),
     Floor("sqlite-utils", "4.2.1", "its migrations; older ones have none"),
+    Floor("webauthn", "3.0.1", "checks what strangers' authenticators say; the tested version"),
 )

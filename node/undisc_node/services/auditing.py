@@ -109,6 +109,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "visit.contacts": ("110113", "U"),
     "visit.use_notices": ("110113", "U"),
     "visit.printed": ("110106", "R"),
+    "staff.passkey_added": ("110113", "C"),
+    "staff.passkey_removed": ("110113", "D"),
     "visit.instructed": ("110113", "U"),
     "message.waiting": ("110104", "C"),
     "message.sent": ("110104", "R"),

@@ -63,6 +63,29 @@ class SecondFactor:
 
 
 @dataclass(frozen=True, slots=True)
+class Passkey:
+    """A key that somebody's device keeps, and that signs them in.
+
+    Attributes:
+        id: The credential's id, as its authenticator named it; up to 1,023 bytes.
+        name: Whose.
+        label: What they call it.
+        key: Its public key (COSE).
+        count: How often it says it was used; 0 for those that do not count.
+        created_ms: When it was made.
+        used_ms: When it last signed somebody in, or None.
+    """
+
+    id: bytes
+    name: str
+    label: str
+    key: bytes
+    count: int
+    created_ms: int
+    used_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A decision that the desk asks somebody for, on a tablet or on their own phone.
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from undisc_node.services import auditing, totp
 from undisc_node.services.auditing import Journal
-from undisc_node.services.desk_rows import SecondFactor, StaffSession, Stage
+from undisc_node.services.desk_rows import Passkey, SecondFactor, StaffSession, Stage
 from undisc_node.services.errors import NotSignedIn, Refused
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
 from undisc_node.services.staff import Staff
@@ -171,6 +171,25 @@ class SigningIn:
         self._count_wrong(session)
         raise Refused("the code is not right", code="wrong_code", hint="wait for the next one")
 
+    def with_passkey(self, secret: str, passkey: Passkey, count: int) -> SignedIn:
+        """Sign in somebody whose passkey was checked; the session of the cookie ends.
+
+        Args:
+            secret: Text of the browser's cookie.
+            passkey: The passkey, as it was when its answer was checked.
+            count: How often it says it was used.
+
+        Raises:
+            NotSignedIn: The account was disabled, or the passkey removed meanwhile.
+        """
+        with self._catalog.change() as records:
+            known, member = records.desk.passkey(passkey.id), records.staff.get(passkey.name)
+            if known != passkey or member is None or member.disabled_ms is not None:
+                raise _again()
+            records.desk.put_passkey(replace(known, count=count, used_ms=self._clock.now_ms()))
+            self._end(records, secret)
+            return self._come_in(records, passkey.name)
+
     def session_of(self, secret: str, *, use: bool = True) -> StaffSession | None:
         """Return whose browser that is, or None; a use keeps it from idling.
 
@@ -234,10 +253,13 @@ class SigningIn:
                 records.desk.put_factor(replace(factor, confirmed_ms=now_ms))
                 self._note(records, "staff.enrolled", session.name)
             records.desk.end_session(session.id)
-            for old in records.desk.sessions(session.name)[MAX_SESSIONS - 1 :]:
-                records.desk.end_session(old.id)
-            self._note(records, "staff.signed_in", session.name)
-            return self._make(records, session.name, Stage.IN)
+            return self._come_in(records, session.name)
+
+    def _come_in(self, records: Records, name: str) -> SignedIn:
+        for old in records.desk.sessions(name)[MAX_SESSIONS - 1 :]:
+            records.desk.end_session(old.id)
+        self._note(records, "staff.signed_in", name)
+        return self._make(records, name, Stage.IN)
 
     def _make(self, records: Records, name: str, stage: Stage) -> SignedIn:
         secret = self._entropy.random(SECRET)

@@ -138,7 +138,8 @@ class Staff:
     def reset(self, name: str, password: str, actor: str) -> StaffMember:
         """Give somebody a new password; a disabled account can be used again.
 
-        Their sessions end, and at the desk they set up their authenticator anew.
+        Their sessions end, their passkeys are forgotten, and at the desk they set up their
+        authenticator anew.
 
         Raises:
             NotFound: No such account.
@@ -153,6 +154,7 @@ class Staff:
             records.staff.put(changed)
             records.desk.end_sessions(name)
             records.desk.drop_factor(name)
+            records.desk.drop_passkeys(name)
             self._note(records, "staff.reset", name, actor)
         with self._lock:
             self._guessed.pop(name, None)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from undisc_node.services.desk_rows import Ask, SecondFactor, StaffSession, Stage
+from undisc_node.services.desk_rows import Ask, Passkey, SecondFactor, StaffSession, Stage
 from undisc_node.storage.session import Session
 from undisc_node.storage.statements import Columns
 
 _SESSIONS: Final = Columns.of("staff_sessions", "id name stage created_ms seen_ms until_ms wrong")
 _FACTORS: Final = Columns.of("staff_factors", "name sealed last_step confirmed_ms")
+_PASSKEYS: Final = Columns.of("staff_passkeys", "id name label key count created_ms used_ms")
 _ASKS: Final = Columns.of("asks", "id handle session by facts created_ms until_ms done_ms visit")
 
 
@@ -77,6 +78,41 @@ class DeskTable:
             (step, name),
         )
         return changed == 1
+
+    def passkey(self, passkey: bytes) -> Passkey | None:
+        """Return a passkey by its id, or None."""
+        row = self._session.row(_PASSKEYS.select("WHERE id = ?"), (passkey,))
+        return Passkey(*row) if row else None
+
+    def passkeys(self, name: str) -> Sequence[Passkey]:
+        """List somebody's passkeys, oldest first."""
+        rows = self._session.rows(
+            _PASSKEYS.select("WHERE name = ? ORDER BY created_ms, id"), (name,)
+        )
+        return [Passkey(*row) for row in rows]
+
+    def put_passkey(self, passkey: Passkey) -> None:
+        """Insert or replace by id."""
+        self._session.write(
+            _PASSKEYS.put(),
+            (
+                passkey.id,
+                passkey.name,
+                passkey.label,
+                passkey.key,
+                passkey.count,
+                passkey.created_ms,
+                passkey.used_ms,
+            ),
+        )
+
+    def drop_passkey(self, passkey: bytes) -> None:
+        """Forget a passkey; again changes nothing."""
+        self._session.write("DELETE FROM staff_passkeys WHERE id = ?", (passkey,))
+
+    def drop_passkeys(self, name: str) -> int:
+        """Forget all passkeys of somebody; return how many there were."""
+        return self._session.write("DELETE FROM staff_passkeys WHERE name = ?", (name,))
 
     def ask(self, ask: bytes) -> Ask | None:
         """Return what is asked by its id, or None."""

@@ -16,6 +16,7 @@ from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.link_fetching import LinkFetching
 from undisc_node.services.offer_taking import OfferTaking
 from undisc_node.services.passcodes import Passcodes
+from undisc_node.services.passkeys import Passkeys
 from undisc_node.services.patient_sharing import SendLink
 from undisc_node.services.peering import Peering
 from undisc_node.services.ports import Catalog, Clock, Entropy
@@ -25,6 +26,7 @@ from undisc_node.services.studies import Studies
 from undisc_node.services.wishing import Wishing
 from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.desk.uses import DeskUses
+from undisc_node.web.passkeys import WebAuthn
 from undisc_node.wiring.duties import Duty
 from undisc_node.wiring.messages import MessageParts
 from undisc_node.wiring.patients import PatientParts
@@ -91,10 +93,20 @@ def build_desk(
         passcodes=passcodes,
         calling_code=settings.calling_code,
     )
+    passkeys = Passkeys(
+        catalog=catalog,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        reader=WebAuthn(),
+        signing_in=signing_in,
+        practice=settings.name,
+    )
     urls = settings.public_urls
     return DeskParts(
         desk=DeskUses(
             signing_in=signing_in,
+            passkeys=passkeys,
             asking=asking,
             ordering=department["ordering"],
             consenting=consents["consenting"],

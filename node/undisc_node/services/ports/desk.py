@@ -8,6 +8,7 @@ from typing import Protocol
 from undisc_node.services.desk_rows import (
     Ask,
     Channel,
+    Passkey,
     SecondFactor,
     Signature,
     StaffSession,
@@ -44,6 +45,21 @@ class DeskRecords(Protocol):
 
     def use_step(self, name: str, step: int) -> bool:
         """Use a time step up; False, and nothing changes, when it or a later one was used."""
+
+    def passkey(self, passkey: bytes) -> Passkey | None:
+        """Return a passkey by its id, or None."""
+
+    def passkeys(self, name: str) -> Sequence[Passkey]:
+        """List somebody's passkeys, oldest first."""
+
+    def put_passkey(self, passkey: Passkey) -> None:
+        """Insert or replace by id."""
+
+    def drop_passkey(self, passkey: bytes) -> None:
+        """Forget a passkey; again changes nothing."""
+
+    def drop_passkeys(self, name: str) -> int:
+        """Forget all passkeys of somebody; return how many there were."""
 
     def ask(self, ask: bytes) -> Ask | None:
         """Return what is asked by its id, or None."""

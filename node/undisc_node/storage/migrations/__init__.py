@@ -25,6 +25,7 @@ from undisc_node.storage.migrations import (
     m0024_keys,
     m0026_peer_hours,
     m0027_access,
+    m0028_passkeys,
 )
 from undisc_node.storage.migrations.steps import CATALOG
 
@@ -47,6 +48,7 @@ STEPS = (
     m0024_keys,
     m0026_peer_hours,
     m0027_access,
+    m0028_passkeys,
 )
 """The files whose steps make the catalog, in their order."""
 

@@ -27,9 +27,11 @@ from undisc_node.web.pages.texts import problem_text
 _MOST: Final = 256  # characters of a name or password
 
 
-async def sign_in_page(request: web.Request) -> web.StreamResponse:
-    """GET /desk/sign-in: asks for name and password."""
-    return _sign_in(request)
+async def sign_in_page(
+    request: web.Request, problem: str = "", status: int = 200
+) -> web.StreamResponse:
+    """GET /desk/sign-in: asks for name and password, or a passkey."""
+    return _sign_in(request, problem=problem, status=status)
 
 
 def _sign_in(

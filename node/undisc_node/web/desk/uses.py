@@ -11,9 +11,10 @@ from undisc_node.services.asking import Asked
 from undisc_node.services.browsing_rows import AccessRow
 from undisc_node.services.consent_rows import Consent, Method, Visit
 from undisc_node.services.department_rows import Order
-from undisc_node.services.desk_rows import Ask, Channel, StaffSession
+from undisc_node.services.desk_rows import Ask, Channel, Passkey, StaffSession
 from undisc_node.services.desk_sharing import GivenOut, ToShare
 from undisc_node.services.model import Peer
+from undisc_node.services.passkeys import Site
 from undisc_node.services.patient_links import Handout, PatientAccess
 from undisc_node.services.patient_rows import PatientShare
 from undisc_node.services.patient_views import Shown
@@ -50,6 +51,28 @@ class SignsInAtDesk(Protocol):
 
     def sign_off(self, secret: str) -> None:
         """End a session."""
+
+
+class KeepsPasskeys(Protocol):
+    """Keeps passkeys, and signs people in with them."""
+
+    def list(self, name: str) -> Sequence[Passkey]:
+        """List somebody's passkeys."""
+
+    def ask_new(self, name: str, secret: str, site: Site) -> str:
+        """Return what a browser needs to make a passkey, as JSON."""
+
+    def add(self, name: str, secret: str, answer: str, label: str, site: Site) -> Passkey:
+        """Keep a new passkey."""
+
+    def remove(self, name: str, passkey: bytes) -> None:
+        """Forget somebody's passkey."""
+
+    def ask(self, secret: str, site: Site) -> str:
+        """Return what a browser needs to sign in, as JSON."""
+
+    def sign_in(self, secret: str, answer: str, site: Site) -> SignedIn:
+        """Sign in with a passkey alone."""
 
 
 class Asks(Protocol):
@@ -198,6 +221,7 @@ class DeskUses:
     """What the desk calls, in a thread."""
 
     signing_in: SignsInAtDesk
+    passkeys: KeepsPasskeys
     asking: Asks
     ordering: KnowsOrders
     consenting: KeepsConsents

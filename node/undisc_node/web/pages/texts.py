@@ -38,6 +38,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "no_handle": N_("This code opens nothing. It works once, for half an hour; ask for another."),
     "not_signed_in": N_("Name and password do not belong together."),
     "wrong_code": N_("This code is not right. Wait for the next one and type it."),
+    "bad_passkey": N_("That did not work. Try again, or sign in with your password."),
+    "passkey_known": N_("This device has a passkey for the desk already."),
     "too_many_attempts": N_("Too many wrong attempts. Please wait a while."),
     "consent_stands": N_("An earlier yes about the same examination stands. Withdraw it first."),
     "bad_name": N_("A name has lower-case letters, digits and . _ - @"),
