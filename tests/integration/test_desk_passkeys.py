@@ -34,7 +34,7 @@ def test_a_passkey_is_made_signs_in_alone_and_ends_with_a_new_password():
             look(page, "desk-no-passkeys")
             page.get_by_label("What do you call the device?").fill("my phone")
             page.get_by_role("button", name="Make a passkey").click()
-            page.get_by_text("my phone").wait_for()
+            page.get_by_text("my phone", exact=True).first.wait_for()
             look(page, "desk-passkeys")
             page.get_by_role("button", name="Sign off anna").click()
             look(page, "desk-sign-in-passkey")

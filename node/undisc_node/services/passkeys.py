@@ -46,12 +46,12 @@ class Read(NamedTuple):
     Attributes:
         id: The credential's id.
         key: Its public key (COSE).
-        count: How often it says it was used; 0 for those that do not count.
+        uses: How often it says it was used; 0 for those that do not count.
     """
 
     id: bytes
     key: bytes
-    count: int
+    uses: int
 
 
 class ReadsPasskeys(Protocol):
@@ -135,7 +135,7 @@ class Passkeys:
             name=name,
             label=label.strip()[:MAX_LABEL] or "passkey",
             key=read.key,
-            count=read.count,
+            count=read.uses,
             created_ms=self._clock.now_ms(),
             used_ms=None,
         )
