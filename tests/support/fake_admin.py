@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from support import fake_archives, fake_consents, fake_media, fake_messages, fake_senders
+from support import (
+    fake_archives,
+    fake_consents,
+    fake_media,
+    fake_messages,
+    fake_pairings,
+    fake_senders,
+)
 from support.fake_admin_rows import (
     EVENT,
     FETCH_ROW,
@@ -110,6 +117,8 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
     if (said := fake_archives.usual(method, parts)) is not None:
         return said
     if (said := fake_messages.usual(method, parts)) is not None:
+        return said
+    if (said := fake_pairings.usual(method, parts)) is not None:
         return said
     if (said := fake_consents.usual(method, parts, GRANT_ROW, OFFER)) is not None:
         return said

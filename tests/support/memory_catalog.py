@@ -19,6 +19,7 @@ from support.memory_figures import Figures
 from support.memory_links import Links
 from support.memory_media import Media
 from support.memory_outgoing import Codes, Messages, Offers, UseNotices
+from support.memory_pairings import Pairings
 from support.memory_people import PeopleRecords
 from support.memory_rounds import Rounds
 from support.memory_senders import Senders
@@ -299,6 +300,7 @@ class MemoryRecords(PeopleRecords):
         self.use_notices = UseNotices(tables, writable=writable)
         self.offers = Offers(tables, writable=writable)
         self.rounds = Rounds(tables, writable=writable)
+        self.pairings = Pairings(tables, writable=writable)
 
     def end(self) -> None:
         """Make every later call fail."""

@@ -21,6 +21,7 @@ from undisc_protocol.errors import BadTicket, OutsideExtent, RemoteProtocolError
 FETCH, RECEIPT, RECALL = "/undisc/v1/fetch", "/undisc/v1/receipt", "/undisc/v1/recall"
 NOTICE, UNLOCK = "/undisc/v1/notice", "/undisc/v1/unlock"
 OFFERS, GREETING = "/undisc/v1/offers", "/undisc/v1/greeting"
+PAIRING = "/undisc/v1/pairing"
 
 
 class PublicNode(Protocol):
@@ -111,6 +112,7 @@ class MemoryNetwork:
         }
         doors[GREETING] = getattr(node, "greeted", node.answer)
         doors[OFFERS] = getattr(node, "handed", node.answer)
+        doors[PAIRING] = getattr(node, "guests", node.answer)
         reply = doors.get(path, node.answer)(body)
         if path in self.faults.silent:
             raise Unreachable("the answer was lost")

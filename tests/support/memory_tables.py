@@ -45,6 +45,7 @@ from undisc_node.services.model import (
 )
 from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.offer_rows import IncomingOffer, OutgoingOffer
+from undisc_node.services.pairing_rows import PairingRow
 from undisc_node.services.patient_rows import PatientGrant, PatientKey, PatientShare
 from undisc_node.services.queue_rows import QueueRow
 from undisc_node.services.round_rows import PeerAlert, PeerRound
@@ -112,6 +113,7 @@ class Tables:
     rounds: dict[bytes, PeerRound] = field(default_factory=dict)
     peer_alerts: dict[tuple[bytes, str], PeerAlert] = field(default_factory=dict)
     own_keys: set[int] = field(default_factory=set)
+    pairings: dict[bytes, PairingRow] = field(default_factory=dict)
     sent_messages: dict[bytes, MessageRow] = field(default_factory=dict)
     log: list[LogRow] = field(default_factory=list)
     pacs: dict[str, Pacs] = field(default_factory=dict)

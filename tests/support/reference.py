@@ -67,6 +67,11 @@ _EVENTS: Final[Mapping[str, str]] = {
     "grant.revoked": "A grant was revoked; detail says how many transfers that stopped.",
     "share.registered": "A share became known, from the administrator or with a first request.",
     "share.revoked": "A share was revoked.",
+    "pairing.invited": "Another node was invited to pair, on a line or by file.",
+    "pairing.begun": "Another node took an invitation up, or this one took one up; its words are"
+    " there to compare.",
+    "pairing.confirmed": "Somebody here confirmed that both sides have the same words.",
+    "pairing.ended": "A pairing ended otherwise than with trust; detail says how.",
     "peer.added": "Another node was added.",
     "peer.trusted": "Another node was trusted.",
     "peer.suspended": "Another node was suspended.",

@@ -15,6 +15,8 @@ _UNTOLD: Final[Mapping[str, str]] = {
     # Handlers that are made by a function have no docstring of their own.
     "/admin/v1/peers/{peer}/trust": "trust it",
     "/admin/v1/peers/{peer}/suspend": "stop everything with it for now",
+    "/admin/v1/pairings/{pairing}/confirm": "both sides have the same words: trust the other",
+    "/admin/v1/pairings/{pairing}/refuse": "end it on both sides",
     "/admin/v1/peers/{peer}/revoke": "stop everything with it for good",
 }
 _TAKES: Final = (

@@ -9,6 +9,7 @@ import click
 from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
+from undisc_admin.commands.peers_pairing import accept_peer, invite_peer, pairings
 from undisc_admin.errors import CommandError, ExitCode
 from undisc_admin.render import Column, clean, facts, moment, short, words_in_rows
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
@@ -36,6 +37,11 @@ def peers() -> None:
 
     PEER is the beginning of a node id (at least 4 hex digits) or the peer's exact name.
     """
+
+
+peers.add_command(invite_peer)
+peers.add_command(accept_peer)
+peers.add_command(pairings)
 
 
 @peers.command(
@@ -156,7 +162,7 @@ def list_peers(session: Session) -> None:
     rows = answer.parts("peers")
     if not rows:
         note("this node knows no peers yet")
-        hint("add one with `undisc peers add URL`; its administrator has to be on the phone")
+        hint("pair with one: `undisc peers invite`; its administrator has to be on the phone")
         return
     say_table(
         [

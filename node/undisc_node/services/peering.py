@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.following import recognise, take_card
 from undisc_node.services.identity import Cards, OwnIdentity
+from undisc_node.services.introducing import (
+    Decision,
+    check_not_revoked,
+    is_older,
+    keep_peer,
+    note_peer,
+    settle_alerts,
+)
 from undisc_node.services.model import Peer, PeerState
-from undisc_node.services.ports import Catalog, Clock, PeerNetwork, Records
-from undisc_node.services.round_rows import LOG_ALERTS, AlertKind
-from undisc_node.services.witnessing import remember_checkpoint
+from undisc_node.services.ports import Catalog, Clock, PeerNetwork
 from undisc_protocol.did import Did
-from undisc_protocol.identity import NodeDocument, read_card, read_node_document
+from undisc_protocol.identity import NodeDocument, read_node_document
 
 SCOPES = ("fetch", "offer")
 """What a trusted peer may do: fetch what it was given; offer us studies."""
@@ -138,45 +143,15 @@ class Peering:
         recognise(self._catalog, self._journal, self._clock, document.identity)
         with self._catalog.change() as records:
             known = records.peers.get(node_id)
-            if known is not None and known.state is PeerState.REVOKED:
-                raise Conflict(
-                    "this peer was revoked; a revocation is final",
-                    code="peer_revoked",
-                    hint="the other practice needs a new node identity",
-                )
-            if known is not None and document.card.rank < read_card(known.card).rank:
+            check_not_revoked(known)
+            if is_older(document, known):
                 raise Refused(
                     "the node at this address shows an older card than the one that is known",
                     code="old_card",
                     hint="somebody may be repeating an old answer; check the address",
                 )
-            state = PeerState.TRUSTED if trust else PeerState.PENDING
-            peer = Peer(
-                id=node_id,
-                did=document.identity.key,
-                name=document.card.name,
-                state=state if known is None or trust else known.state,
-                scopes=tuple(scopes),
-                urls=document.card.urls or (url,),
-                box=document.card.box,
-                records=document.identity.records,
-                card=document.card_bytes,
-                seq=document.card.seq,
-                added_ms=known.added_ms if known else self._clock.now_ms(),
-                checkpoint=known.checkpoint if known else None,
-            )
-            records.peers.put(peer)
-            if trust:
-                peer = self._settle(records, peer, PeerState.TRUSTED)
-            if "fetch" not in peer.scopes:
-                records.tickets.drop(peer=node_id, at_ms=self._clock.now_ms())
-            peer = remember_checkpoint(
-                self._journal, records, peer, document.card.checkpoint, self._clock.now_ms()
-            )
-            self._note(records, "peer.added", peer, actor)
-            if trust:
-                self._note(records, "peer.trusted", peer, actor)
-            return peer
+            decision = Decision(trust=trust, scopes=scopes, actor=actor, url=url)
+            return keep_peer(self._journal, records, document, decision, self._clock.now_ms())
 
     def refresh(self, peer: Peer, card_document: NodeDocument) -> Peer:
         """Take over a known peer's newer key and newer card; an older card changes nothing.
@@ -223,38 +198,12 @@ class Peering:
                 raise NotFound("no such peer")
             if peer.state is PeerState.REVOKED and state is not PeerState.REVOKED:
                 raise Conflict("this peer was revoked; a revocation is final", code="peer_revoked")
-            peer = self._settle(records, peer, state)
+            peer = settle_alerts(records, peer, state, self._clock.now_ms())
             if peer.state is state:
                 return peer
             changed = replace(peer, state=state)
             records.peers.put(changed)
             if state in (PeerState.SUSPENDED, PeerState.REVOKED):
                 records.tickets.drop(peer=peer_id, at_ms=self._clock.now_ms())
-            self._note(records, f"peer.{state}", changed, actor)
+            note_peer(self._journal, records, f"peer.{state}", changed, actor)
             return changed
-
-    def _settle(self, records: Records, peer: Peer, state: PeerState) -> Peer:
-        """Settle what a decision about a peer settles; trust takes its log as it is from here.
-
-        What was suspended by hand does not come back by itself, so being stale is settled too.
-        """
-        alerts = {one.kind for one in records.rounds.alerts() if one.peer == peer.id}
-        if state is PeerState.SUSPENDED:
-            records.rounds.settle(peer.id, AlertKind.STALE)
-            return peer
-        records.rounds.settle(peer.id)
-        made = records.rounds.get(peer.id)
-        if state is PeerState.TRUSTED and alerts & LOG_ALERTS and made is not None:
-            records.rounds.put(replace(made, kept=None, next_ms=self._clock.now_ms()))
-            peer = replace(peer, checkpoint=None)
-            records.peers.put(peer)
-        return peer
-
-    def _note(self, records: Records, kind: str, peer: Peer, actor: str) -> None:
-        self._journal.note(
-            records,
-            kind,
-            who=auditing.user(actor),
-            what=[auditing.about_security("peer", peer.id)],
-            detail={"name": peer.name},
-        )

@@ -35,6 +35,7 @@ from undisc_node.storage.migrations import CATALOG
 from undisc_node.storage.notices import NoticeTable
 from undisc_node.storage.offers import OfferTable
 from undisc_node.storage.orders import OrderTable
+from undisc_node.storage.pairings import PairingTable
 from undisc_node.storage.patients import PatientTable
 from undisc_node.storage.peer_hours import HourTable
 from undisc_node.storage.peers import PeerTable
@@ -125,6 +126,7 @@ class CatalogRecords:
     use_notices = _Bound(UseNoticeTable)
     offers = _Bound(OfferTable)
     rounds = _Bound(RoundTable)
+    pairings = _Bound(PairingTable)
 
 
 class SqliteCatalog:

@@ -45,6 +45,7 @@ from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
 from undisc_node.web.offers_uses import KeepsOffers, KeepsOutgoing
+from undisc_node.web.pairings_uses import KeepsPairings
 from undisc_node.web.patients_uses import HandsOutLinks, KeepsPatientShares, TellsOfUses
 from undisc_node.web.senders_uses import KeepsSenders
 from undisc_protocol.log import Event
@@ -367,6 +368,7 @@ class AdminUses:
     media: MakesMedia
     settling: Settles
     peering: KeepsPeers
+    pairings: KeepsPairings
     granting: Grants
     emergency_giving: GivesInEmergency
     sharing: Shares

@@ -91,6 +91,11 @@ async def errand(request: web.Request) -> web.StreamResponse:
     return await errands.take(request, _ticket(request))
 
 
+async def pairing(request: web.Request) -> web.StreamResponse:
+    """POST /undisc/v1/pairing: a sealed message of a pairing, a sealed answer."""
+    return await _answered(request, request.app[keys.PUBLIC].pairings.answer)
+
+
 async def packs(request: web.Request) -> web.StreamResponse:
     """GET /undisc/v1/packs: one range of the bytes that a ticket opens."""
     streams = request.app[keys.PUBLIC].streams
@@ -198,6 +203,13 @@ ROUTES: Final = (
         body_limit=errands.BODY_LIMIT,
         handler=errand,
         seconds=errands.BODY_SECONDS,
+    ),
+    Route(
+        method="POST",
+        path="/undisc/v1/pairing",
+        authority=Authority.SIGNED,
+        body_limit=limits.MAX_PAIRING,
+        handler=pairing,
     ),
     Route(
         method="GET",

@@ -13,6 +13,7 @@ from undisc_node.services.ports import Reply
 from undisc_node.web.asked.uses import AskedUses
 from undisc_node.web.links_uses import Unlocks
 from undisc_node.web.offers_uses import TakesOffers
+from undisc_node.web.pairings_uses import TakesGuests
 from undisc_node.web.patients_uses import (
     ChecksSessions,
     OpensLinks,
@@ -168,6 +169,7 @@ class PublicUses:
     heeding: TakesNotices
     unlocking: Unlocks
     offers: TakesOffers
+    pairings: TakesGuests
     opening: OpensLinks
     browsing: ChecksSessions
     patient_sharing: SharesForPatients

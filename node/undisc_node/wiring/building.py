@@ -24,7 +24,6 @@ from undisc_node.services.offering import Offering
 from undisc_node.services.one_time_codes import OneTimeCodes
 from undisc_node.services.peering import Peering
 from undisc_node.services.queueing import Queueing
-from undisc_node.services.recalling import Recalling
 from undisc_node.services.receipts import Receipts
 from undisc_node.services.restoring import Restoring
 from undisc_node.services.retention import Retention
@@ -64,6 +63,7 @@ from undisc_node.wiring.messages import build_messages, build_outlets
 from undisc_node.wiring.node import Node
 from undisc_node.wiring.offers import build_offers
 from undisc_node.wiring.patients import build_patients
+from undisc_node.wiring.peers import build_peers
 from undisc_node.wiring.polling import Comings, build_lines
 from undisc_node.wiring.viewer import build_viewer
 from undisc_node.wiring.workstations import build_provider
@@ -190,7 +190,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         refused_hours=settings.retention_refused_hours,
     )
     listeners: dict[str, str] = {}
-    recalling = Recalling(
+    others = build_peers(
         catalog=catalog,
         network=network,
         journal=journal,
@@ -198,7 +198,9 @@ def build(  # noqa: PLR0915 - a statement for each part
         clock=clock,
         entropy=entropy,
         own=own,
+        cards=cards,
     )
+    recalling = others.recalling
     archives = build_archives(
         settings,
         catalog=catalog,
@@ -347,6 +349,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         settling=settling,
         peering=peering,
         **giving,
+        pairings=others.pairs,
         sharing=links.sharing,
         linking=links.linking,
         link_fetching=links.fetching,
@@ -387,6 +390,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         unlocking=links.unlocking,
         offers=offers.taking,
         rounds=looking_after.rounds,
+        pairings=others.guests,
         opening=patients.opening,
         browsing=patients.browsing,
         patient_sharing=patients.sharing,
@@ -466,6 +470,7 @@ def build(  # noqa: PLR0915 - a statement for each part
                 offers.duty,
                 *comings.duties(settings, public),
                 looking_after.duty,
+                others.duty,
                 *archives.duties,
                 *sender_duties,
                 *desk.duties,

@@ -15,6 +15,7 @@ from support import fake_admin_rows as fake
 from support import fake_archives as archives
 from support import fake_consents as consents
 from support import fake_messages as messages
+from support import fake_pairings as pairings
 from support import fake_senders as senders
 from support.fake_admin import error
 from undisc_admin.cli import main
@@ -64,6 +65,17 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["studies", "delete", "3f2a", "--yes"], {"deleted": fake.STUDY_ID}),
         (["studies", "export", "3f2a", "out"], fake.STUDY_DETAIL),
         (["peers", "list"], {"peers": [fake.PEER_ROW]}),
+        (
+            ["peers", "invite"],
+            {
+                "pairing": pairings.WAITING_ROW,
+                "invitation": pairings.INVITATION,
+                "qr": ["█▀▄", "█ █"],
+            },
+        ),
+        (["peers", "accept"], {"pairing": pairings.COMPARING_ROW, "file": None}),
+        (["peers", "pairings", "list"], {"pairings": [pairings.COMPARING_ROW]}),
+        (["peers", "pairings", "refuse", "7a7a"], {"pairing": pairings.REFUSED_ROW}),
         (["peers", "show", "91c4"], {"peer": fake.PEER_ROW}),
         (["peers", "add", "https://x", "--expect-id", fake.PEER_ID], {"peer": fake.PEER_ROW}),
         (["peers", "trust", "91c4", "--expect-id", fake.PEER_ID], {"peer": fake.PEER_ROW}),
@@ -200,6 +212,7 @@ def test_json_is_the_answer_of_the_node_and_nothing_else(undisc, arguments, expe
         ("studies", ["studies", "list"], {"studies": []}),
         ("leaving", ["studies", "leaving"], {"studies": []}),
         ("peers", ["peers", "list"], {"peers": []}),
+        ("pairings", ["peers", "pairings", "list"], {"pairings": []}),
         ("grants", ["grants", "list"], {"grants": []}),
         ("shares", ["shares", "list"], {"shares": []}),
         ("fetches", ["fetches", "list"], {"fetches": []}),

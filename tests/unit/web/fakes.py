@@ -48,6 +48,7 @@ from unit.web.fakes_inside import inside_uses as inside_uses  # noqa: PLC0414 - 
 from unit.web.fakes_keys import FakeKeys, FakeRounds
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
+from unit.web.fakes_pairings import FakePairings
 from unit.web.fakes_patients import patient_parts
 from unit.web.fakes_status import FakeStatus
 from unit.web.fakes_viewer import VIEWER
@@ -466,6 +467,7 @@ def admin_uses(**others) -> AdminUses:
         "granting": FakeGranting(),
         "sharing": FakeSharing(),
         **link_parts(SHARE, FETCH, GRANT),
+        "pairings": FakePairings(),
         "revoking": FakeRevoking(),
         "fetching": FakeFetching(),
         "auditing": FakeAuditing(),
@@ -484,7 +486,8 @@ def admin_uses(**others) -> AdminUses:
 
 def public_uses(serving=None) -> PublicUses:
     serving = serving or FakeServing()
-    parts = dict.fromkeys(("serving", "receipts", "streams", "unlocking", "offers"), serving)
+    same = ("serving", "receipts", "streams", "unlocking", "offers", "pairings")
+    parts = dict.fromkeys(same, serving)
     others = {"recalling": FakeRecalling(), "heeding": FakeHeeding(), "viewer": VIEWER}
     others |= {"polls": serving, "errands": None, "rounds": FakeRounds(PEER)}
     others |= patient_parts()

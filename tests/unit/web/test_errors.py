@@ -95,6 +95,7 @@ def request_for(route: Route):
         "/admin/v1/messages/test": {"channel": "email", "to": "a@b.example"},
         "/admin/v1/links": {"token": "AAAA"},
         "/admin/v1/fetches/link": {"link": "AAAA"},
+        "/admin/v1/pairings/accept": {"invitation": "AAAA"},
         "/admin/v1/imports": {"kind": "folder"},
         "/admin/v1/imports/look": None,
         "/admin/v1/studies/abcd/deliveries/look": {"patient": "4711"},

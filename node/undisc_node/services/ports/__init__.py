@@ -143,6 +143,9 @@ from undisc_node.services.ports.packs import (
 from undisc_node.services.ports.packs import (
     Stored as Stored,
 )
+from undisc_node.services.ports.pairing import (
+    PairingRecords as PairingRecords,
+)
 from undisc_node.services.ports.patients import (
     PatientRecords as PatientRecords,
 )

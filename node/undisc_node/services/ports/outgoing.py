@@ -17,6 +17,7 @@ from undisc_node.services.message_rows import (
     Words,
 )
 from undisc_node.services.ports.offers import OfferRecords
+from undisc_node.services.ports.pairing import PairingRecords
 from undisc_node.services.ports.rounds import RoundRecords
 from undisc_node.services.use_notice_rows import UseNotice
 
@@ -128,6 +129,10 @@ class OutgoingRecords(Protocol):
     @property
     def rounds(self) -> RoundRecords:
         """Rounds to peers, and what was seen there that must not be."""
+
+    @property
+    def pairings(self) -> PairingRecords:
+        """Pairings with other nodes."""
 
 
 class SendsMessages(Protocol):
