@@ -95,7 +95,7 @@ def trusted(node: RunningNode) -> dict[str, list[str]]:
 def practices() -> Iterator[list[RunningNode]]:
     """Two nodes that do not know each other; the second one is hidden: it has no address."""
     with running("Lakeside Imaging", "Riverside Radiology") as nodes:
-        lakeside, riverside = nodes
+        _, riverside = nodes
         riverside.stop()
         settings(riverside, public__urls="[]")
         riverside.start()

@@ -374,14 +374,17 @@ class Pairs:
                 raise NoInvitation("there is no such pairing")
             if _decided(row) is says:
                 return row
-            if _decided(row) is not None or not row.state.is_open:
+            if not row.state.is_open:
                 raise Conflict(
-                    f"this pairing is over: {row.state}"
-                    if not row.state.is_open
-                    else "this pairing was confirmed already",
+                    f"this pairing is over: {row.state}",
                     code="pairing_over",
-                    hint="to end what was trusted: undisc peers suspend; "
-                    "to begin anew: undisc peers invite",
+                    hint="begin anew: undisc peers invite",
+                )
+            if _decided(row) is not None:
+                raise Conflict(
+                    "this pairing was confirmed already",
+                    code="pairing_over",
+                    hint="when the other side is trusted: undisc peers suspend, or revoke",
                 )
             if says is Says.NO and not row.words:
                 return self._book.ended(
@@ -394,7 +397,11 @@ class Pairs:
                     hint="see how far it is: undisc peers pairings list",
                 )
             if over := has_expired(row, self._book.clock.now_ms()):
-                raise Conflict(over, code="pairing_over", hint="begin anew: undisc peers invite")
+                raise Conflict(
+                    f"it is too late: {over}",
+                    code="pairing_over",
+                    hint="begin anew: undisc peers invite",
+                )
             verdict = self._verdict(row, says)
             row = self._book.decided(records, row, verdict, says, actor)
         if row.role is Role.GUEST and not row.by_file:
