@@ -245,3 +245,22 @@ def test_a_relay_without_the_invitation_can_only_be_in_the_way(practices):
         refused = undisc(riverside, "peers", "accept", "-", typed=led)
     assert refused.returncode != 0
     assert "do not open" in refused.stderr
+
+
+def test_nodes_on_one_network_see_each_other_and_trust_nobody_for_it():
+    """Two real nodes announce themselves on the loopback; one of them looks around."""
+    with running("Announced One", "Announced Two") as nodes:
+        for node in nodes:
+            node.stop()
+            with (node.home / "undisc.toml").open("a", encoding="utf-8") as file:
+                file.write('\n[discovery]\nannounce = true\ninterfaces = ["127.0.0.1"]\n')
+            node.start()
+        one, two = nodes
+        done = undisc(one, "peers", "discover", "--seconds", "4", "--json")
+        seen = {each["name"]: each for each in json.loads(done.stdout)["discovered"]}
+        assert seen["Announced One"]["claims_own"]
+        assert seen["Announced Two"]["url"] == two.url
+        assert not one.admin.get("peers").parts("peers")
+        shown = undisc(one, "peers", "discover").stdout
+        assert "Announced Two" in shown
+        assert "Announced One" not in shown

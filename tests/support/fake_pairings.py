@@ -53,12 +53,22 @@ REFUSED_ROW: dict[str, Any] = {
     "state": "refused",
     "problem": "refused on the other side",
 }
+SEEN_ROW: dict[str, Any] = {
+    "name": "Riverside Radiology",
+    "node_id_begins": "91c4" + "00" * 6,
+    "url": "https://riverside.example",
+    "addresses": ["10.1.2.3"],
+    "claims_peer": None,
+    "claims_own": False,
+}
 ID = WAITING_ROW["id"]
 
 
 def usual(method: str, parts: Sequence[str]) -> dict[str, Any] | None:
     """Answer like a node with one pairing whose words are there."""
     match [method, *parts]:
+        case ["GET", "discovered"]:
+            return {"discovered": [SEEN_ROW]}
         case ["GET", "pairings"]:
             return {"pairings": [COMPARING_ROW]}
         case ["POST", "pairings"]:

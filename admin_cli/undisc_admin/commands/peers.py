@@ -9,7 +9,12 @@ import click
 from undisc_admin.answer import Answer
 from undisc_admin.client import segment
 from undisc_admin.command import Group
-from undisc_admin.commands.peers_pairing import accept_peer, invite_peer, pairings
+from undisc_admin.commands.peers_pairing import (
+    accept_peer,
+    discover_peers,
+    invite_peer,
+    pairings,
+)
 from undisc_admin.errors import CommandError, ExitCode
 from undisc_admin.render import Column, clean, facts, moment, short, words_in_rows
 from undisc_admin.screen import confirm, hint, note, say, say_json, say_table
@@ -42,6 +47,7 @@ def peers() -> None:
 peers.add_command(invite_peer)
 peers.add_command(accept_peer)
 peers.add_command(pairings)
+peers.add_command(discover_peers)
 
 
 @peers.command(

@@ -279,6 +279,54 @@ def refuse_pairing(session: Session, pairing: str) -> None:
     _tell(session, session.client.post(f"pairings/{segment(pairing)}/refuse"))
 
 
+@click.command(
+    "discover",
+    cls=Command,
+    examples=["undisc peers discover", "undisc peers discover --seconds 10 --json"],
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 30),
+    default=3,
+    show_default=True,
+    help="How long to listen.",
+)
+@pass_session
+def discover_peers(session: Session, seconds: int) -> None:
+    """List nodes that say on the local network that they are there.
+
+    Anybody on the network can say anything; nothing is kept of it, and trust comes from comparing
+    words. A node is heard only if its setting discovery.announce is true.
+    """
+    answer = session.client.get("discovered", {"seconds": seconds})
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    rows = [one for one in answer.parts("discovered") if not one.flag("claims_own")]
+    if not rows:
+        note("no other node says on the local network that it is there")
+        hint("nodes say so with discovery.announce = true; without: undisc peers invite")
+        return
+    say_table(
+        [
+            Column("SAYS IT IS", shrinks=True),
+            Column("NODE ID BEGINS"),
+            Column("ADDRESS", shrinks=True),
+            Column("KNOWN AS", shrinks=True),
+        ],
+        [
+            [
+                one.text("name"),
+                one.text("node_id_begins"),
+                one.text("url") or ", ".join(one.texts("addresses")),
+                one.text_or_none("claims_peer") or "",
+            ]
+            for one in rows
+        ],
+    )
+    hint("nothing of this is proven; call them, and pair: undisc peers invite")
+
+
 # --- Following a pairing to its end -----------------------------------------------------------
 
 

@@ -46,4 +46,5 @@ FLOORS: Final = (
     Floor("segno", "1.6.6", "draws links as QR codes; the tested version"),
     Floor("sqlite-utils", "4.2.1", "its migrations; older ones have none"),
     Floor("webauthn", "3.0.1", "checks what strangers' authenticators say; the tested version"),
+    Floor("zeroconf", "0.154.0", "reads what anybody on the network sends; the tested version"),
 )

@@ -290,6 +290,19 @@ FIELDS: Final[Mapping[str, Field]] = {
         values.NUMBER,
         "days for which a peer is still dealt with after its last status card has ended",
     ),
+    "discovery.announce": Field(
+        "discovery_announce",
+        default=False,
+        kind=values.FLAG,
+        text="whether the node says on the local network that it is there; everybody there hears"
+        " the practice's name and address",
+    ),
+    "discovery.interfaces": Field(
+        "discovery_interfaces",
+        [],
+        values.ADDRESSES,
+        "addresses of this machine whose networks are asked and told; empty: all of them",
+    ),
     "peers.private_addresses": Field(
         "private_addresses",
         default=False,

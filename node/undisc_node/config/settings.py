@@ -82,6 +82,8 @@ class Settings:
         keys_drill_days: Days after which a drill with the recovery kit is due again.
         peers_stale_days: Days for which a peer is dealt with after its card has ended.
         recipients: Which nodes may use shares and links: `trusted` or `any`.
+        discovery_announce: Whether the node says on the local network that it is there.
+        discovery_interfaces: Addresses of the interfaces for that; empty for all.
         private_addresses: Whether peers may be reached in every private network.
         peers_allow: Private networks in which peers may be reached.
         poll: Whether this node polls its peers: `auto`, `always` or `never`.
@@ -158,6 +160,8 @@ class Settings:
     keys_drill_days: int
     peers_stale_days: int
     recipients: str
+    discovery_announce: bool
+    discovery_interfaces: tuple[str, ...]
     private_addresses: bool
     peers_allow: tuple[IPv4Network | IPv6Network, ...]
     poll: str

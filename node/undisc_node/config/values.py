@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from undisc_node.dicom.watch_folder import Watched
@@ -195,6 +195,15 @@ def _peer_networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
     return networks
 
 
+def _addresses(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _MOST_NAMES:
+        raise Invalid(f"must be a list of up to {_MOST_NAMES} IPv4 addresses")
+    try:
+        return tuple(str(IPv4Address(one)) for one in value)
+    except ValueError as problem:
+        raise Invalid(f"must be a list of IPv4 addresses: {problem}") from problem
+
+
 def _watched(value: Any) -> tuple[Watched, ...]:
     if isinstance(value, str):
         raise Invalid("can only be set in the file, as tables: [[watch.folders]]")
@@ -275,5 +284,6 @@ URLS: Final = Kind("list of up to 8 addresses, each beginning with `https://` or
 HOST_NAMES: Final = Kind("list of up to 16 host names, without port", _host_names)
 NETWORKS: Final = Kind("list of up to 64 IP addresses or networks", _networks)
 PEER_NETWORKS: Final = Kind("list of up to 64 private IP addresses or networks", _peer_networks)
+ADDRESSES: Final = Kind("list of up to 16 IPv4 addresses", _addresses)
 WATCHED: Final = Kind("list of tables, see below; only in the file", _watched)
 SENDERS: Final = Kind("list of tables, see below; only in the file", _senders)

@@ -7,15 +7,19 @@ from typing import Final
 
 from aiohttp import web
 
+from undisc_node.services.discovering import Suggestion
 from undisc_node.services.errors import Invalid
 from undisc_node.services.pairing_rows import PairingRow
 from undisc_node.web.admin_answers import answer, changes, reads
 from undisc_node.web.admin_uses import AdminUses
-from undisc_node.web.fields import read_fields
+from undisc_node.web.fields import query_number, read_fields
 from undisc_node.web.pages.qr import qr_lines
 from undisc_node.web.rendering import Json, moment_ms
 from undisc_node.web.routing import Handler
 from undisc_protocol.pairing import Says
+
+_SECONDS: Final = 3  # usual time for neighbours to answer
+_MOST_SECONDS: Final = 30
 
 
 def pairing_json(row: PairingRow) -> Json:
@@ -112,7 +116,30 @@ def _decides(says: Says) -> Handler:
     return handler
 
 
+async def discovered(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/discovered: who says to be on the local network; suggestions only."""
+    seconds = max(1, query_number(request, "seconds", default=_SECONDS, most=_MOST_SECONDS))
+    return await answer(
+        request,
+        lambda uses, _: {
+            "discovered": [_suggestion_json(one) for one in uses.discovering.look(seconds)]
+        },
+    )
+
+
+def _suggestion_json(one: Suggestion) -> Json:
+    return {
+        "name": one.seen.name,
+        "node_id_begins": one.seen.prefix,
+        "url": one.seen.url,
+        "addresses": list(one.seen.addresses),
+        "claims_peer": one.claims.name if one.claims else None,
+        "claims_own": one.own,
+    }
+
+
 ROUTES: Final = (
+    reads("/admin/v1/discovered", discovered),
     changes("/admin/v1/pairings", invite),
     reads("/admin/v1/pairings", list_pairings),
     changes("/admin/v1/pairings/accept", accept),

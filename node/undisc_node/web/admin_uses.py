@@ -45,7 +45,7 @@ from undisc_node.web.links_uses import FetchesLinks, KeepsLinks
 from undisc_node.web.media_uses import Imports, MakesMedia
 from undisc_node.web.messages_uses import KeepsMessages, ReachesPatients, SendsNow
 from undisc_node.web.offers_uses import KeepsOffers, KeepsOutgoing
-from undisc_node.web.pairings_uses import KeepsPairings
+from undisc_node.web.pairings_uses import KeepsPairings, LooksAround
 from undisc_node.web.patients_uses import HandsOutLinks, KeepsPatientShares, TellsOfUses
 from undisc_node.web.senders_uses import KeepsSenders
 from undisc_protocol.log import Event
@@ -369,6 +369,7 @@ class AdminUses:
     settling: Settles
     peering: KeepsPeers
     pairings: KeepsPairings
+    discovering: LooksAround
     granting: Grants
     emergency_giving: GivesInEmergency
     sharing: Shares

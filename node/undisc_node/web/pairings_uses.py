@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from undisc_node.services.discovering import Suggestion
 from undisc_node.services.pairing import Invited
 from undisc_node.services.pairing_rows import PairingRow
 from undisc_node.services.ports import Reply
@@ -36,6 +37,13 @@ class KeepsPairings(Protocol):
 
     def find(self, prefix: str) -> PairingRow:
         """Find by a prefix of the id."""
+
+
+class LooksAround(Protocol):
+    """Looks around on the local network."""
+
+    def look(self, seconds: float) -> Sequence[Suggestion]:
+        """List who says to be there."""
 
 
 class TakesGuests(Protocol):

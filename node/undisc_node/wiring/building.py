@@ -199,6 +199,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         entropy=entropy,
         own=own,
         cards=cards,
+        interfaces=settings.discovery_interfaces,
     )
     recalling = others.recalling
     archives = build_archives(
@@ -350,6 +351,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         peering=peering,
         **giving,
         pairings=others.pairs,
+        discovering=others.discovering,
         sharing=links.sharing,
         linking=links.linking,
         link_fetching=links.fetching,
@@ -428,6 +430,7 @@ def build(  # noqa: PLR0915 - a statement for each part
     try:
         yield Node(
             settings=settings,
+            id=own.id,
             public=public,
             admin=admin,
             receiving=receiving,

@@ -30,6 +30,7 @@ class Node:
 
     Attributes:
         settings: What it was built from.
+        id: The node id.
         public: Use cases of the public listener.
         admin: Use cases of the admin socket.
         receiving: Takes images in.
@@ -52,6 +53,7 @@ class Node:
     """
 
     settings: Settings
+    id: bytes
     public: PublicUses
     admin: AdminUses
     receiving: MeteredReceiving

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from undisc_node.peers.discovery import LocalNetwork
 from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.discovering import Discovering
 from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.pairing import Pairs
 from undisc_node.services.pairing_book import PairingBook
@@ -23,6 +26,7 @@ class PeerParts:
 
     Attributes:
         recalling: Asks peers what they remember, and tells them.
+        discovering: Looks around on the local network.
         pairs: Invites other nodes, and accepts their invitations.
         guests: Answers nodes that accept ours.
         duty: Asks inviters what they decided.
@@ -30,6 +34,7 @@ class PeerParts:
 
     recalling: Recalling
     pairs: Pairs
+    discovering: Discovering
     guests: PairingDoor
     duty: Duty
 
@@ -44,6 +49,7 @@ def build_peers(
     entropy: Entropy,
     own: OwnIdentity,
     cards: Cards,
+    interfaces: Sequence[str],
 ) -> PeerParts:
     """Build it."""
     book = PairingBook(catalog=catalog, journal=journal, clock=clock, own=own.id)
@@ -59,6 +65,7 @@ def build_peers(
             own=own,
         ),
         pairs=pairs,
+        discovering=Discovering(catalog=catalog, neighbours=LocalNetwork(interfaces), own=own.id),
         guests=PairingDoor(book=book, refusals=refusals, entropy=entropy, key=own.key),
         duty=Duty("pairing", _SECONDS, pairs.go_on),
     )

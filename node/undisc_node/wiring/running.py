@@ -25,6 +25,7 @@ from undisc_node.storage.backup.staging import sweep_working_folders
 from undisc_node.web import request_ids
 from undisc_node.web.listeners import Doors, listening
 from undisc_node.web.pages.rendering import Practice
+from undisc_node.wiring.announcing import announced
 from undisc_node.wiring.building import build
 from undisc_node.wiring.doors import dicom_ports
 from undisc_node.wiring.duties import perform
@@ -80,7 +81,8 @@ async def run(node: Node) -> None:
             node.fetching.resume_all()
             _announce(node)
             asking = asyncio.create_task(asyncio.to_thread(_recall, node))
-            await _work(node, ended)
+            async with announced(settings, node_id=node.id, port=opened.public[1]):
+                await _work(node, ended)
             await asking
         finally:
             for port in ports.values():

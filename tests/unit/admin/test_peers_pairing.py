@@ -130,3 +130,14 @@ def test_confirming_on_a_terminal_shows_the_words_first(undisc, node):
     assert ("POST", f"pairings/{fake.ID}/confirm") not in node.calls()
     node.say("POST", "pairings/7a7a/refuse", {"pairing": fake.REFUSED_ROW})
     assert "is over; nothing is trusted" in undisc("peers", "pairings", "refuse", "7a7a").stderr
+
+
+def test_what_is_seen_on_the_network_is_a_suggestion(undisc, node):
+    own = {**fake.SEEN_ROW, "name": "this very node", "claims_own": True}
+    node.say("GET", "discovered", {"discovered": [fake.SEEN_ROW, own]})
+    done = undisc("peers", "discover", "--seconds", "7")
+    assert node.asked[-1].query == {"seconds": "7"}
+    assert "SAYS IT IS" in done.stdout
+    assert "https://riverside.example" in done.stdout
+    assert "this very node" not in done.stdout
+    assert "nothing of this is proven" in done.stderr

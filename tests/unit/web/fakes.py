@@ -48,7 +48,7 @@ from unit.web.fakes_inside import inside_uses as inside_uses  # noqa: PLC0414 - 
 from unit.web.fakes_keys import FakeKeys, FakeRounds
 from unit.web.fakes_links import link_parts
 from unit.web.fakes_media import FakeImporting, FakeMedia
-from unit.web.fakes_pairings import FakePairings
+from unit.web.fakes_pairings import FakeDiscovering, FakePairings
 from unit.web.fakes_patients import patient_parts
 from unit.web.fakes_status import FakeStatus
 from unit.web.fakes_viewer import VIEWER
@@ -468,6 +468,7 @@ def admin_uses(**others) -> AdminUses:
         "sharing": FakeSharing(),
         **link_parts(SHARE, FETCH, GRANT),
         "pairings": FakePairings(),
+        "discovering": FakeDiscovering(),
         "revoking": FakeRevoking(),
         "fetching": FakeFetching(),
         "auditing": FakeAuditing(),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from undisc_node.services.discovering import Suggestion
 from undisc_node.services.errors import NotFound
 from undisc_node.services.pairing import Invited
 from undisc_node.services.pairing_rows import PairingRow, PairingState
+from undisc_node.services.ports import Neighbour
 from undisc_protocol.pairing import Role, Says
 
 _MS = 1_795_498_283_000
@@ -65,3 +67,9 @@ class FakePairings:
         if not PAIRING.id.hex().startswith(prefix):
             raise NotFound("no pairing has that id")
         return PAIRING
+
+
+class FakeDiscovering:
+    def look(self, seconds):
+        seen = Neighbour(f"Seen for {seconds} s", "ab" * 8, "https://seen.example", ("10.1.2.3",))
+        return [Suggestion(seen, None, own=False)]

@@ -57,3 +57,16 @@ def test_pairings_are_shown_without_what_seals_them_and_are_decided(node):
         answer = node.call("admin", "POST", f"/admin/v1/pairings/{NAME}/{path}", {}).json
         assert answer["pairing"]["state"] == state
         assert node.admin.pairings.calls[-1] == ("decide", PAIRING.id, says, ME)
+
+
+def test_the_local_network_is_asked_for_a_bounded_time(node):
+    (one,) = node.call("admin", "GET", "/admin/v1/discovered?seconds=7").json["discovered"]
+    assert one == {
+        "name": "Seen for 7 s",
+        "node_id_begins": "ab" * 8,
+        "url": "https://seen.example",
+        "addresses": ["10.1.2.3"],
+        "claims_peer": None,
+        "claims_own": False,
+    }
+    assert node.call("admin", "GET", "/admin/v1/discovered?seconds=3600").status == 400

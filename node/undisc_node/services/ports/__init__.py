@@ -101,6 +101,12 @@ from undisc_node.services.ports.media import (
 from undisc_node.services.ports.media import (
     Trunk as Trunk,
 )
+from undisc_node.services.ports.neighbours import (
+    Neighbour as Neighbour,
+)
+from undisc_node.services.ports.neighbours import (
+    Neighbours as Neighbours,
+)
 from undisc_node.services.ports.offers import (
     OfferRecords as OfferRecords,
 )
