@@ -95,4 +95,4 @@ def _advise(answer: Answer) -> None:
     if not answer.flag("kit_verified"):
         hint("read the recovery kit back once, so that it is known to work: undisc-node doctor")
     if not answer.part("peers").integer("trusted"):
-        hint("no peers are trusted yet: undisc peers add URL")
+        hint("no peers are trusted yet: undisc peers invite")

@@ -153,8 +153,8 @@ class LocalNetwork:
 
     @contextmanager
     def _open(self) -> Iterator[Zeroconf]:
-        if problem := multicast_problem(self._interfaces):
-            raise _no_multicast(problem)
+        if reason := multicast_problem(self._interfaces):
+            raise _no_multicast(reason)
         try:
             zeroconf = Zeroconf(
                 interfaces=list(self._interfaces) or InterfaceChoice.All,
@@ -185,7 +185,6 @@ def _read(zeroconf: Zeroconf, name: str) -> Neighbour | None:
     told = {
         key.decode("utf-8", "replace"): (value or b"").decode("utf-8", "replace")
         for key, value in info.properties.items()
-        if isinstance(key, bytes)
     }
     prefix = told.get("id", "")
     if not _ID.fullmatch(prefix):
