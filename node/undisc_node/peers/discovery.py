@@ -18,17 +18,7 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Event, Lock
-from typing import Final
-
-from zeroconf import Error as ZeroconfError
-from zeroconf import (
-    InterfaceChoice,
-    IPVersion,
-    ServiceBrowser,
-    ServiceInfo,
-    ServiceStateChange,
-    Zeroconf,
-)
+from typing import TYPE_CHECKING, Final
 
 from undisc_node.services.errors import Unavailable
 from undisc_node.services.ports import Neighbour
@@ -36,6 +26,9 @@ from undisc_protocol import limits
 from undisc_protocol.errors import BadFields
 from undisc_protocol.fields import UNSHOWABLE
 from undisc_protocol.identity import check_url
+
+if TYPE_CHECKING:  # most nodes never use it, so it is loaded when it is
+    from zeroconf import ServiceStateChange, Zeroconf
 
 SERVICE: Final = "_undisc._tcp.local."
 MOST: Final = 64  # neighbours that are looked at; a street of practices has fewer
@@ -89,6 +82,9 @@ class LocalNetwork:
 
     def look(self, seconds: float) -> Sequence[Neighbour]:
         """Ask who is there; see `ports.Neighbours.look`."""
+        from zeroconf import ServiceBrowser  # noqa: PLC0415 - see above
+        from zeroconf import ServiceStateChange as Change  # noqa: PLC0415 - see above
+
         names: list[str] = []
         lock = Lock()
 
@@ -97,7 +93,7 @@ class LocalNetwork:
         ) -> None:
             del zeroconf, service_type
             with lock:
-                if state_change is ServiceStateChange.Added and len(names) < MOST:
+                if state_change is Change.Added and len(names) < MOST:
                     names.append(name)
 
         with self._open() as zeroconf:
@@ -123,6 +119,8 @@ class LocalNetwork:
         Raises:
             Unavailable: Nothing can be announced from this machine.
         """
+        from zeroconf import Error, ServiceInfo  # noqa: PLC0415 - see above
+
         prefix = node_id.hex()[:_PREFIX]
         url = next((one for one in urls if len(one) <= _TEXT), "")
         with self._open() as zeroconf:
@@ -136,7 +134,7 @@ class LocalNetwork:
             )
             try:
                 zeroconf.register_service(info, allow_name_change=True)
-            except (ZeroconfError, OSError) as problem:
+            except (Error, OSError) as problem:
                 raise _no_multicast() from problem
             yield
 
@@ -155,12 +153,15 @@ class LocalNetwork:
     def _open(self) -> Iterator[Zeroconf]:
         if reason := multicast_problem(self._interfaces):
             raise _no_multicast(reason)
+        from zeroconf import Error, InterfaceChoice, IPVersion  # noqa: PLC0415 - see above
+        from zeroconf import Zeroconf as Library  # noqa: PLC0415 - see above
+
         try:
-            zeroconf = Zeroconf(
+            zeroconf = Library(
                 interfaces=list(self._interfaces) or InterfaceChoice.All,
                 ip_version=IPVersion.V4Only,
             )
-        except (ZeroconfError, OSError) as problem:
+        except (Error, OSError) as problem:
             raise _no_multicast() from problem
         try:
             yield zeroconf
@@ -179,6 +180,8 @@ def _no_multicast(problem: str = "") -> Unavailable:
 
 def _read(zeroconf: Zeroconf, name: str) -> Neighbour | None:
     """Read what somebody says of himself; None for what says nothing usable."""
+    from zeroconf import ServiceInfo  # noqa: PLC0415 - see above
+
     info = ServiceInfo(SERVICE, name)
     if not info.load_from_cache(zeroconf) and not info.request(zeroconf, _ANSWER_MS):
         return None
