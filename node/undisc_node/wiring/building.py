@@ -22,9 +22,7 @@ from undisc_node.services.meters import Meters
 from undisc_node.services.noticing import Noticing
 from undisc_node.services.offering import Offering
 from undisc_node.services.one_time_codes import OneTimeCodes
-from undisc_node.services.peering import Peering
 from undisc_node.services.queueing import Queueing
-from undisc_node.services.receipts import Receipts
 from undisc_node.services.restoring import Restoring
 from undisc_node.services.retention import Retention
 from undisc_node.services.revoking import Revoking
@@ -103,9 +101,18 @@ def build(  # noqa: PLR0915 - a statement for each part
     journal = Journal(clock=clock, entropy=entropy)
     cards = Cards(own=own, catalog=catalog, clock=clock)
     offering = Offering(own=own, cards=cards, clock=clock)
-    peering = Peering(
-        catalog=catalog, network=network, journal=journal, clock=clock, own=own, cards=cards
+    others = build_peers(
+        catalog=catalog,
+        network=network,
+        journal=journal,
+        refusals=refusals,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        cards=cards,
+        interfaces=settings.discovery_interfaces,
     )
+    peering, recalling = others.peering, others.recalling
     ingest = build_ingest(
         settings,
         catalog=catalog,
@@ -190,18 +197,6 @@ def build(  # noqa: PLR0915 - a statement for each part
         refused_hours=settings.retention_refused_hours,
     )
     listeners: dict[str, str] = {}
-    others = build_peers(
-        catalog=catalog,
-        network=network,
-        journal=journal,
-        refusals=refusals,
-        clock=clock,
-        entropy=entropy,
-        own=own,
-        cards=cards,
-        interfaces=settings.discovery_interfaces,
-    )
-    recalling = others.recalling
     archives = build_archives(
         settings,
         catalog=catalog,
@@ -397,9 +392,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         browsing=patients.browsing,
         patient_sharing=patients.sharing,
         use_notices=messages.use_notices,
-        receipts=Receipts(
-            catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
-        ),
+        receipts=others.receipts,
         heeding=Heeding(
             catalog=catalog,
             fetching=fetching,

@@ -13,8 +13,10 @@ from undisc_node.services.identity import Cards, OwnIdentity
 from undisc_node.services.pairing import Pairs
 from undisc_node.services.pairing_book import PairingBook
 from undisc_node.services.pairing_door import PairingDoor
+from undisc_node.services.peering import Peering
 from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork
 from undisc_node.services.recalling import Recalling
+from undisc_node.services.receipts import Receipts
 from undisc_node.wiring.duties import Duty
 
 _SECONDS: Final = 2.0  # two people on the phone wait for this
@@ -25,6 +27,8 @@ class PeerParts:
     """What was built.
 
     Attributes:
+        peering: Administers peers.
+        receipts: Files what they state.
         recalling: Asks peers what they remember, and tells them.
         discovering: Looks around on the local network.
         pairs: Invites other nodes, and accepts their invitations.
@@ -32,6 +36,8 @@ class PeerParts:
         duty: Asks inviters what they decided.
     """
 
+    peering: Peering
+    receipts: Receipts
     recalling: Recalling
     pairs: Pairs
     discovering: Discovering
@@ -55,6 +61,12 @@ def build_peers(
     book = PairingBook(catalog=catalog, journal=journal, clock=clock, own=own.id)
     pairs = Pairs(book=book, network=network, entropy=entropy, own=own, cards=cards)
     return PeerParts(
+        peering=Peering(
+            catalog=catalog, network=network, journal=journal, clock=clock, own=own, cards=cards
+        ),
+        receipts=Receipts(
+            catalog=catalog, journal=journal, refusals=refusals, clock=clock, own=own
+        ),
         recalling=Recalling(
             catalog=catalog,
             network=network,
