@@ -96,7 +96,7 @@ def test_a_node_without_address_pairs_as_a_guest(sides):
     there = guest.pairs.accept(invited.text, BOTH, "bert")
     inviter.pairs.decide(invited.row.id, YES, "anna")
     guest.pairs.decide(there.id, YES, "bert")
-    assert inviter.practice.peer(hidden).urls == ()
+    assert not [url for url in inviter.practice.peer(hidden).urls if url.startswith("http")]
     assert inviter.trusts(guest) == BOTH
     assert not [path for path, _ in hidden.network.asked if path != PAIRING]
 
