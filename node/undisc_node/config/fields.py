@@ -151,6 +151,12 @@ FIELDS: Final[Mapping[str, Field]] = {
         values.NUMBER,
         "GiB that the studies fetched from one peer may have; 0 sets no bound",
     ),
+    "quota.peer_fetches": Field(
+        "quota_peer_fetches",
+        4,
+        values.COUNT,
+        "fetches from one peer that run at once, of twelve in all; others wait for their turn",
+    ),
     "retention.days": Field(
         "retention_days",
         30,

@@ -332,12 +332,14 @@ def _text_of(secret: bytes) -> str:
 
 
 def _read_whole(answer: http.client.HTTPResponse, location: Location, limit: int) -> bytes:
-    """Read a body of at most `limit` bytes, whatever its head says."""
+    """Read a body of at most `limit` bytes; what its head does not bound is not read at all."""
     if answer.getheader("Content-Encoding", "identity") != "identity":
         raise Unreachable(f"{location.host} answered with compressed bytes")
-    body = answer.read(limit + 1)
-    if len(body) > limit:
+    if answer.length is None:
+        raise Unreachable(f"{location.host} answered without saying how long its answer is")
+    if answer.length > limit:
         raise Unreachable(f"{location.host} answered with more than {limit} bytes")
+    body = answer.read(answer.length)
     if answer.length:
         raise Unreachable(f"{location.host} broke its answer off")
     return body

@@ -7,7 +7,7 @@ restarts, and ends with a study that is whole or with a reason. `fetch_run` does
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from threading import Event, Lock
@@ -19,6 +19,7 @@ from undisc_node.services.fetch_run import FetchRun
 from undisc_node.services.fetch_world import FetchWorld, Progress
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.following import offered_before
+from undisc_node.services.lanes import Lanes
 from undisc_node.services.link_keeping import seal_link
 from undisc_node.services.model import Fetch, FetchState, Peer, PeerState
 from undisc_node.services.peering import Peering
@@ -35,6 +36,9 @@ Each has up to two connections with 2 MiB of buffers: 48 MiB, and fewer connecti
 accepts from one address (32).
 """
 
+OF_ONE_PEER = 4
+"""Of these, fetches from one peer: a holder that hangs must not keep the others waiting."""
+
 KEPT = 64
 """Fetches that have ended and whose progress is still known to the last byte; of older ones the row
 says enough. A node runs for years: what is kept for each fetch has an end."""
@@ -48,15 +52,22 @@ class Fetching:
         peering: Takes over newer status cards.
         journal: The log.
         stop: Set to end every run; runs wait on it between attempts.
+        of_one_peer: Fetches from one peer that run at once; further ones wait for their turn.
     """
 
     def __init__(
-        self, *, world: FetchWorld, peering: Peering, journal: Journal, stop: Event | None = None
+        self,
+        *,
+        world: FetchWorld,
+        peering: Peering,
+        journal: Journal,
+        stop: Event | None = None,
+        of_one_peer: int = OF_ONE_PEER,
     ) -> None:
         self._world = world
         self._peering = peering
         self._journal = journal
-        self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch")
+        self._lanes = Lanes(threads=PARALLEL, each=of_one_peer, name="fetch")
         self._runs: dict[bytes, tuple[FetchRun, Future[None]]] = {}
         self._stop = stop or Event()
         self._lock = Lock()
@@ -181,7 +192,7 @@ class Fetching:
             del self._runs[one]
         run = FetchRun(self._world, fetch, self._stop)
         self._runs.pop(fetch.id, None)  # the newest comes last
-        self._runs[fetch.id] = (run, self._pool.submit(run.drive))
+        self._runs[fetch.id] = (run, self._lanes.submit(fetch.peer, run.drive))
 
     def resume(self, fetch_id: bytes, actor: str) -> Fetch:
         """Continue a paused fetch, or send a receipt that is still due; a running one runs on.
@@ -272,4 +283,4 @@ class Fetching:
     def stop(self) -> None:
         """Stop every run at its next chunk and wait for it; they continue after the next start."""
         self._stop.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._lanes.stop()
