@@ -124,7 +124,10 @@ def meets(scene: Scene, server: Server, behaviour: Behaviour) -> dict[str, Any]:
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: one.name)
 def test_nothing_is_accepted_from(scene, behaviour):
     with Server(scene.holder()).serving() as server:
-        meets(scene, server, behaviour)
+        try:
+            meets(scene, server, behaviour)
+        finally:
+            scene.clear()
 
 
 def test_there_are_more_than_forty_behaviours_each_with_a_name():

@@ -9,6 +9,7 @@ from threading import Lock
 
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
+from undisc_node.dicom.named import check_names
 from undisc_node.dicom.workers.pool import WorkerPool
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
@@ -94,7 +95,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         entropy=entropy,
         create=False,
     )
-    packs = PackStore(settings.home, keyring=keyring, entropy=entropy)
+    packs = PackStore(settings.home, keyring=keyring, entropy=entropy, look=check_names)
     lines = build_lines(settings, catalog=catalog, clock=clock, entropy=entropy)
     network = lines.network
     contents, refusals, meters = Contents(packs=packs), Refusals(), Meters()

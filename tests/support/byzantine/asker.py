@@ -13,7 +13,7 @@ from support.killable_node import KillableNode
 from undisc_node import cli
 from undisc_node.peers import client
 
-CONNECT, READ, TOTAL = 1.0, 0.5, 1.5  # seconds; what `Patience` is in this process
+CONNECT, READ, TOTAL = 0.8, 0.3, 0.8  # seconds; what `Patience` is in this process
 
 
 class ImpatientNode(KillableNode):

@@ -36,6 +36,13 @@ from undisc_protocol.pack import (
     chunk_span,
 )
 
+Look = Callable[[StudyHeader, ObjectHeader, memoryview], None]
+"""Sees the beginning of an object's original bytes, and raises if it is another object."""
+
+
+def see_nothing(_study: StudyHeader, _header: ObjectHeader, _beginning: memoryview) -> None:
+    """Take every object for what its header says."""
+
 
 class StagedPack:
     """One pack being filled.
@@ -51,6 +58,7 @@ class StagedPack:
         study_key: The pack's key.
         seal: Seals an encoded object header into a frame.
         discard: Removes file and key.
+        look: Sees the beginning of each object before it is written.
 
     Raises:
         Damaged: The study header does not open.
@@ -66,7 +74,9 @@ class StagedPack:
         study_key: bytes,
         seal: Callable[[FrameKind, bytes], bytes],
         discard: Callable[[bytes], None],
+        look: Look = see_nothing,
     ) -> None:
+        self._look = look
         self._pack = pack
         self._path = path
         self._files = files
@@ -215,6 +225,8 @@ class StagedPack:
             read_into(sealed)
             last = number == header.chunks - 1
             length = cipher.open_into(number, sealed, buffers.plain, last=last)
+            if number == 0:
+                self._look(self._header, header, buffers.plain[:length])
             hasher.update(buffers.plain[:length])
             with disk_faults(self._path):
                 write_at(descriptor, [sealed], entry.extent_at + span.offset)

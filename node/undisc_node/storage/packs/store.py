@@ -28,7 +28,7 @@ from undisc_node.storage.packs.buffers import BufferPool
 from undisc_node.storage.packs.chunking import cipher_of, read_chunk, read_object
 from undisc_node.storage.packs.entries import Entries, EntryCache
 from undisc_node.storage.packs.files import PackFiles, open_stream, opened, write_at
-from undisc_node.storage.packs.incoming import StagedPack
+from undisc_node.storage.packs.incoming import Look, StagedPack, see_nothing
 from undisc_node.storage.packs.layout import PackLayout, check_length, damage
 from undisc_node.storage.packs.spooling import SpooledObject
 from undisc_protocol import keys
@@ -51,12 +51,16 @@ class PackStore:
         home: The node's directory.
         keyring: Keeps the study keys.
         entropy: Draws ids, keys and nonces.
+        look: Sees the beginning of each object that a peer sends, before it is written.
 
     Raises:
         ServiceError: The directories cannot be made or used.
     """
 
-    def __init__(self, home: Path, *, keyring: Keyring, entropy: Entropy) -> None:
+    def __init__(
+        self, home: Path, *, keyring: Keyring, entropy: Entropy, look: Look = see_nothing
+    ) -> None:
+        self._look = look
         self._files = PackFiles(home)
         self._keyring = keyring
         self._entropy = entropy
@@ -236,6 +240,7 @@ class PackStore:
             study_key=self._keyring.get(pack),
             seal=partial(self._seal, pack),
             discard=self.discard,
+            look=self._look,
         )
 
     def ids(self) -> frozenset[bytes]:
