@@ -153,7 +153,6 @@ class Server:
         with line, contextlib.suppress(OSError, ValueError):
             line.settimeout(_HOLD)
             method, path, head, body = _request(line)
-            told = self.holder.told
             call = Call(line, path, self._honest(path, head, body), self)
             behaviour = self.behaviour
             try:
@@ -162,7 +161,8 @@ class Server:
                     self.misbehaved += 1
                     behaviour.act(call)
                 else:
-                    treated = self.holder.told > told
+                    # What is only said, is said in the answer.
+                    treated = behaviour is not None and not behaviour.act and path == FETCH
                     self.misbehaved += treated
                     call.answer()
                     line.shutdown(socket.SHUT_WR)
