@@ -153,7 +153,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     ),
     "quota.peer_fetches": Field(
         "quota_peer_fetches",
-        4,
+        8,
         values.COUNT,
         "fetches from one peer that run at once, of twelve in all; others wait for their turn",
     ),

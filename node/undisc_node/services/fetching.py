@@ -36,7 +36,7 @@ Each has up to two connections with 2 MiB of buffers: 48 MiB, and fewer connecti
 accepts from one address (32).
 """
 
-OF_ONE_PEER = 4
+OF_ONE_PEER = 8
 """Of these, fetches from one peer: a holder that hangs must not keep the others waiting."""
 
 KEPT = 64
