@@ -10,7 +10,6 @@ from support.byzantine.server import Behaviour, Server
 from support.hostile_peer import Reply, now
 from support.lying_holder import LyingHolder, held_object
 from support.two_nodes import dicom_file, pixels
-from undisc_protocol import limits
 from undisc_protocol.answer import sign_answer
 from undisc_protocol.boxes import box_seal
 from undisc_protocol.dagcbor import Cid
@@ -211,7 +210,6 @@ ANSWERS = tuple(
         ("control characters as UID", _cell(0, _SERIES_UID, "1.2\n3")),
         ("short object id", _cell(0, _ID, b"short")),
         ("no object at all", _listed(lambda _: [])),
-        ("more objects than a study has", _listed(lambda one: one * (limits.MAX_OBJECTS // 2 + 1))),
         ("short ticket", _signed(ticket=bytes(31))),
         ("ticket without an end", _signed(until=now() + 86_400)),
         ("ticket that is over", _signed(until=0)),
