@@ -152,7 +152,7 @@ FIELDS: Final[Mapping[str, Field]] = {
         "GiB that the studies fetched from one peer may have; 0 sets no bound",
     ),
     "quota.peer_fetches": Field(
-        "quota_peer_fetches",
+        "peer_fetches",
         8,
         values.COUNT,
         "fetches from one peer that run at once, of twelve in all; others wait for their turn",

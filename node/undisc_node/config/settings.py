@@ -53,7 +53,7 @@ class Settings:
         reserve_mib: MiB of disk that ingest leaves free.
         quota_sender_gib: GiB that the studies of one DICOM sender may have; 0 for no bound.
         quota_peer_gib: GiB that the studies of one peer may have; 0 for no bound.
-        quota_peer_fetches: Fetches from one peer that run at once.
+        peer_fetches: Fetches from one peer that run at once.
         retention_days: Days that a study stays without a permission; 0 for ever.
         retention_refused_hours: Hours that a study stays about which the patient said no.
         consent_days: Days for which a consent lasts when nothing else is said.
@@ -132,7 +132,7 @@ class Settings:
     reserve_mib: int
     quota_sender_gib: int
     quota_peer_gib: int
-    quota_peer_fetches: int
+    peer_fetches: int
     retention_days: int
     retention_refused_hours: int
     consent_days: int

@@ -52,7 +52,7 @@ class Fetching:
         peering: Takes over newer status cards.
         journal: The log.
         stop: Set to end every run; runs wait on it between attempts.
-        of_one_peer: Fetches from one peer that run at once; further ones wait for their turn.
+        each: Fetches from one peer that run at once; further ones wait for their turn.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Fetching:
         peering: Peering,
         journal: Journal,
         stop: Event | None = None,
-        of_one_peer: int = OF_ONE_PEER,
+        each: int = OF_ONE_PEER,
     ) -> None:
         self._world = world
         self._peering = peering
         self._journal = journal
-        self._lanes = Lanes(threads=PARALLEL, each=of_one_peer, name="fetch")
+        self._lanes = Lanes(threads=PARALLEL, each=each, name="fetch")
         self._runs: dict[bytes, tuple[FetchRun, Future[None]]] = {}
         self._stop = stop or Event()
         self._lock = Lock()

@@ -153,9 +153,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         room=ingest.room,
         fetched=meters.fetched,
     )
-    fetching = Fetching(
-        world=world, peering=peering, journal=journal, of_one_peer=settings.quota_peer_fetches
-    )
+    fetching = Fetching(world=world, peering=peering, journal=journal, each=settings.peer_fetches)
     comings = Comings(world, lines=lines, cards=cards, refusals=refusals, fetching=fetching)
     outlets = build_outlets(settings, clock=clock, entropy=entropy)
     codes = OneTimeCodes(catalog=catalog, clock=clock, entropy=entropy, node_seed=keys.node_seed)
