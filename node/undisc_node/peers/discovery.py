@@ -13,6 +13,7 @@ it cannot work here.
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
@@ -153,6 +154,7 @@ class LocalNetwork:
     def _open(self) -> Iterator[Zeroconf]:
         if reason := multicast_problem(self._interfaces):
             raise _no_multicast(reason)
+        _check_own(self._interfaces)
         from zeroconf import Error, InterfaceChoice, IPVersion  # noqa: PLC0415 - see above
         from zeroconf import Zeroconf as Library  # noqa: PLC0415 - see above
 
@@ -167,6 +169,16 @@ class LocalNetwork:
             yield zeroconf
         finally:
             zeroconf.close()
+
+
+def _check_own(interfaces: Sequence[str]) -> None:
+    """Check that addresses are this machine's: zeroconf leaves sockets open where they are not."""
+    for one in interfaces:
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind((one, 0))
+        except OSError as problem:
+            raise _no_multicast() from problem
 
 
 def _no_multicast(problem: str = "") -> Unavailable:
