@@ -102,3 +102,18 @@ def test_the_log_goes_on_under_another_origin(catalog):
         assert (after.size, after.root()) == (before.size, before.root())
         assert after.origin == samples.name("origin", 16) != before.origin
         assert records.log.append(b"two", bytes(32)) == 1
+
+
+def test_a_theft_suspends_as_a_restore_does(catalog):
+    """Nothing came back from a copy, but whatever rests on stolen keys waits."""
+    study = samples.study()
+    grant = samples.grant(study=study.id)
+    stolen = Restored(since_ms=7_000, taken_ms=7_000, how=RestoredBy.THEFT, confirmed_ms=None)
+    with catalog.change() as records:
+        records.studies.put(study)
+        records.grants.add(grant)
+        assert records.restored.begin(stolen) == 1
+        assert records.restored.latest() == stolen
+        assert records.restored.is_suspended(grant.id)
+        records.restored.confirm(8_000)
+        assert not records.restored.is_suspended(grant.id)

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from support import samples
 from support.clock import FakeClock, SeededEntropy
 from support.dying import dies_at
 from support.memory_catalog import MemoryCatalog
@@ -12,6 +13,7 @@ from undisc_node.config import load
 from undisc_node.founding import found, read_kit
 from undisc_node.services.auditing import Journal
 from undisc_node.services.errors import Conflict, Invalid, Refused, Unavailable
+from undisc_node.services.model import RestoredBy
 from undisc_node.storage import home as homes
 from undisc_node.storage import key_change
 from undisc_node.succession.ceremony import KeyCeremony
@@ -105,6 +107,21 @@ def test_the_new_kit_comes_first_and_then_the_key(house):
     assert house.kinds() == ["node.key_asked"]
     assert not homes.loose_key_files(house.home)
     assert stat.S_IMODE((house.home / "keys" / "node-key").stat().st_mode) == 0o600
+
+
+def test_after_a_theft_everything_that_rests_on_the_keys_waits(house):
+    """What is stopped is stopped before the key is changed: a power cut in between leaves it so."""
+    study = samples.study()
+    grant = samples.grant(study=study.id)
+    with house.catalog.change() as records:
+        records.studies.put(study)
+        records.grants.add(grant)
+    changed = house.confirm(house.begin().kit, theft=True)
+    assert changed.suspended == 1
+    with house.catalog.look() as records:
+        assert records.restored.is_suspended(grant.id)
+        assert records.restored.latest().how is RestoredBy.THEFT
+    assert house.kinds() == ["node.stolen", "node.key_asked"]
 
 
 def test_nothing_changes_before_the_very_kit_is_read_back(house):
