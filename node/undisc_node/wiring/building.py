@@ -9,7 +9,6 @@ from threading import Lock
 
 from undisc_node.clocks import SystemClock, SystemEntropy
 from undisc_node.config import Settings
-from undisc_node.dicom.named import check_names
 from undisc_node.dicom.workers.pool import WorkerPool
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
