@@ -53,7 +53,7 @@ from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.giving import build_giving
 from undisc_node.wiring.housekeeping import Housekeeping, in_turn
-from undisc_node.wiring.ingest import build_ingest, build_senders
+from undisc_node.wiring.ingest import build_ingest, build_senders, check_names
 from undisc_node.wiring.keys import Renewal, build_keys
 from undisc_node.wiring.links import build_links
 from undisc_node.wiring.media import build_media

@@ -7,7 +7,7 @@ from threading import Lock
 
 from undisc_node.config import Settings
 from undisc_node.dicom.certificates import read_certificate
-from undisc_node.dicom.named import check_names as check_names
+from undisc_node.dicom.named import check_names as check_names  # noqa: PLC0414 - for the room beside it
 from undisc_node.dicom.reader import FactReader
 from undisc_node.dicom.scu import echo
 from undisc_node.services.auditing import Journal
