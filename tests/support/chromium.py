@@ -144,3 +144,18 @@ def transferred(page: Page, act: Any) -> int:
     page.wait_for_load_state("networkidle")
     page.remove_listener("requestfinished", on_finished)
     return sum(sizes)
+
+
+class Clicks:
+    """Counts what a person clicks on a page, from now on and across its navigations."""
+
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        page.expose_binding("countClick", lambda _source: self._add())
+        # Enter in a form clicks its button, too: the browser says so with a detail of 0.
+        page.add_init_script(
+            "addEventListener('click', event => event.isTrusted && window.countClick(), true)"
+        )
+
+    def _add(self) -> None:
+        self.count += 1
