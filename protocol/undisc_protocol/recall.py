@@ -1,10 +1,11 @@
 """Recall: what a peer remembers of a node that came back from a backup (SPEC.md §6.10).
 
     request  =  box(peer's box key, signed by the asker: who, to whom, where to go on)
-    answer   =  box(request's key, signed by the peer: heads of the asker's logs, receipts)
+    answer   =  box(request's key, signed by the peer: heads of the asker's logs, receipts, notices)
 
-It grants nothing and says nothing new: the checkpoints were the asker's own, and every receipt is
-signed by one of the two nodes and addressed to the other. So it may be asked again at any time.
+It grants nothing and says nothing new: the checkpoints were the asker's own, every receipt is
+signed by one of the two nodes and addressed to the other, and every notice is the asker's own word
+that it took a permission back. So it may be asked again at any time.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from undisc_protocol.boxes import BOX_OVERHEAD, box_open, box_seal
 from undisc_protocol.capability import envelope
 from undisc_protocol.capability.envelope import TAG_RECALL, Envelope
 from undisc_protocol.did import Did
-from undisc_protocol.errors import LocalProtocolError, Oversize
+from undisc_protocol.errors import LocalProtocolError, Oversize, WrongAnswer
 from undisc_protocol.fields import Fields
 from undisc_protocol.identity import Identity, NodeId
 from undisc_protocol.keys import KEY_SIZE, SignKey
+from undisc_protocol.notice import Notice, NoticeKind, read_kept_notice
 from undisc_protocol.receipt import Receipt, read_receipt_between
 from undisc_protocol.tree import Checkpoint
 
@@ -40,7 +42,7 @@ class RecallRequest:
         hash: SHA-256 of the body as received: what the answer must name.
         sender: The asking node.
         key: X25519 public key to which the answer is sealed, 32 bytes.
-        skip: How many receipts, newest first, the asker has been told already.
+        skip: How many receipts, and how many notices, newest first, the asker has been told.
     """
 
     hash: bytes
@@ -56,11 +58,13 @@ class Memory:
     Attributes:
         logs: The newest head the peer has seen of each of the asker's logs, newest log first.
         receipts: What one of the two gave the other, newest first, after those that were skipped.
-        more: Whether there are older ones.
+        ended: The asker's own notices that it took a permission back, newest first, likewise.
+        more: Whether there are older receipts or notices.
     """
 
     logs: tuple[Checkpoint, ...]
     receipts: tuple[Receipt, ...]
+    ended: tuple[Notice, ...]
     more: bool
 
 
@@ -85,7 +89,7 @@ def make_recall(
         to: The peer's node id.
         box: The peer's X25519 key.
         reply_to: X25519 public key made for this request.
-        skip: How many receipts were told already.
+        skip: How many receipts, and how many notices, were told already.
         nonce: `REQUEST_NONCE` fresh random bytes.
         ephemeral: 32 fresh random bytes, for the box.
         issued: The time now, seconds since 1970.
@@ -159,6 +163,7 @@ def answer_recall(
     *,
     logs: Sequence[Checkpoint],
     receipts: Sequence[bytes],
+    ended: Sequence[bytes],
     more: bool,
     at: int,
     ephemeral: bytes,
@@ -170,7 +175,8 @@ def answer_recall(
         request: What is answered.
         logs: Heads of the asker's logs, at most `limits.MAX_RECALLED_LOGS`.
         receipts: Signed receipts, at most `limits.MAX_RECALLED`.
-        more: Whether there are older receipts.
+        ended: Signed notices of the kind `ended` from the asker, at most `limits.MAX_RECALLED`.
+        more: Whether there are older receipts or notices.
         at: The time now, seconds since 1970.
         ephemeral: 32 fresh random bytes, for the box.
 
@@ -181,7 +187,8 @@ def answer_recall(
         LocalProtocolError: The asker would have to refuse it.
         BadKey: The request's key is unsound.
     """
-    if len(logs) > limits.MAX_RECALLED_LOGS or len(receipts) > limits.MAX_RECALLED:
+    longest = max(len(receipts), len(ended))
+    if len(logs) > limits.MAX_RECALLED_LOGS or longest > limits.MAX_RECALLED:
         raise LocalProtocolError("an answer tells more than one answer may")
     signed = sign_answer(
         key,
@@ -190,6 +197,7 @@ def answer_recall(
         ok={
             "logs": tuple(log.to_value() for log in logs),
             "receipts": tuple(receipts),
+            "ended": tuple(ended),
             "more": more,
         },
     )
@@ -221,12 +229,14 @@ def read_memory(
 
     Raises:
         Unreachable: With another status than 200: no refusal signed by the peer.
-        Oversize: Too many bytes, checkpoints or receipts.
+        Oversize: Too many bytes, checkpoints, receipts or notices.
         CannotOpen: Not sealed to our key, or changed.
         Malformed: Not canonical bytes.
         BadFields: Not exactly an answer.
-        BadSignature: Not signed by the peer, or a receipt is not signed by whom it names.
-        WrongAnswer: It answers another request, or a receipt is not between the two nodes.
+        BadSignature: Not signed by the peer, or a receipt or notice not by whom it names.
+        WrongAnswer: It answers another request, a receipt is not between the two nodes, or a notice
+            is not ours or of another kind.
+        WrongAudience: A notice was not to the peer.
         RemoteProtocolError: Any leaf, as the peer's signed refusal says.
     """
     if status != HTTP_OK:
@@ -235,11 +245,20 @@ def read_memory(
         raise Oversize(f"an answer of {len(body)} bytes is over its bound")
     signed = box_open(recall_key, body)
     value, _ = read_ok(signed, request=request, holder=peer_key, limit=limits.MAX_RECALL_ANSWER)
-    fields = Fields(value, "a memory", {"logs", "receipts", "more"})
+    fields = Fields(value, "a memory", {"logs", "receipts", "ended", "more"})
     logs = fields.array("logs", most=limits.MAX_RECALLED_LOGS)
     receipts = fields.byte_strings("receipts", size=limits.MAX_RECEIPT, items=limits.MAX_RECALLED)
+    ended = fields.byte_strings("ended", size=limits.MAX_NOTICE, items=limits.MAX_RECALLED)
     return Memory(
         logs=tuple(Checkpoint.from_value(log) for log in logs),
         receipts=tuple(read_receipt_between(raw, one=own, other=peer, now=now) for raw in receipts),
+        ended=tuple(_own_notice(raw, own=own, peer=peer) for raw in ended),
         more=fields.boolean("more"),
     )
+
+
+def _own_notice(raw: bytes, *, own: NodeId, peer: NodeId) -> Notice:
+    notice = read_kept_notice(raw, sender=own, to=peer)
+    if notice.kind is not NoticeKind.ENDED:
+        raise WrongAnswer("a notice does not say that a permission ended")
+    return notice

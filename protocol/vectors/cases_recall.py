@@ -53,6 +53,7 @@ from undisc_protocol.errors import (
 )
 from undisc_protocol.identity import Identity
 from undisc_protocol.keys import SignKey
+from undisc_protocol.notice import NoticeKind, make_notice
 from undisc_protocol.recall import make_recall
 from undisc_protocol.receipt import Stored, sign_receipt
 from undisc_protocol.tree import Checkpoint
@@ -151,9 +152,22 @@ def _memories() -> Iterator[Vector]:
     theirs = receipt(HOLDER_KEY, HOLDER, ASKER)
     head = Checkpoint(fixed("asker log", 16), 120, fixed("asker root"))
 
+    def notice(key: SignKey = ASKER_KEY, sender: Identity = ASKER, to: Identity = HOLDER,
+               kind: NoticeKind = NoticeKind.ENDED) -> bytes:  # fmt: skip
+        body, _ = make_notice(
+            key, sender=sender, to=to.node_id, box=bytes(HOLDER_BOX.public_key), kind=kind,
+            study=STUDY, ended=[fixed("grant that ended")] if kind is NoticeKind.ENDED else (),
+            nonce=fixed("ended", 16), ephemeral=fixed("to holder"), issued=NOW - 86_400,
+            expires=NOW - 86_100,
+        )  # fmt: skip
+        return box_open(HOLDER_BOX, body)
+
     def ok(logs: Sequence[Value] = (head.to_value(),), receipts: Sequence[Value] = (theirs, ours),
+           ended: Sequence[Value] = (notice(),),
            *, more: Value = False) -> dict[str, Value]:  # fmt: skip
-        return {"logs": list(logs), "receipts": list(receipts), "more": more}
+        return {
+            "logs": list(logs), "receipts": list(receipts), "ended": list(ended), "more": more,
+        }  # fmt: skip
 
     def signed(
         said: Mapping[str, Value], key: SignKey = HOLDER_KEY, request: bytes = _BODY
@@ -180,19 +194,26 @@ def _memories() -> Iterator[Vector]:
 
     good = signed(ok())
     yield case("A2", "remembered", None, "a log, and a receipt of each of the two",
-               to_asker(good), results={"lines": "120", "receipts": "2", "more": "no"})  # fmt: skip
-    yield case("A2", "nothing", None, "nothing is remembered", to_asker(signed(ok((), ()))),
-               results={"lines": "", "receipts": "0", "more": "no"})  # fmt: skip
+               to_asker(good),
+               results={"lines": "120", "receipts": "2", "ended": "1", "more": "no"})  # fmt: skip
+    yield case("A2", "nothing", None, "nothing is remembered", to_asker(signed(ok((), (), ()))),
+               results={"lines": "", "receipts": "0", "ended": "0", "more": "no"})  # fmt: skip
     yield case("A2", "more", None, "there are older receipts", to_asker(signed(ok(more=True))),
-               results={"lines": "120", "receipts": "2", "more": "yes"})  # fmt: skip
+               results={"lines": "120", "receipts": "2", "ended": "1", "more": "yes"})  # fmt: skip
     large = limits.MAX_RECALL_ANSWER + 1
-    yield case("R11", "large", Oversize, "more than 3145728 bytes", b"", fill=large)
+    yield case("R11", "large", Oversize, "more than 7340032 bytes", b"", fill=large)
     yield told("R11", "many-logs", Oversize, "seventeen logs", ok([head.to_value()] * 17))
     yield told("R11", "many-receipts", Oversize, "257 receipts", ok((), [b""] * 257))
+    yield told("R11", "many-notices", Oversize, "257 notices", ok((), (), [b""] * 257))
     yield case("R12", "not-sealed", CannotOpen, "the answer without its box", good)
     yield case("R13", "trailing", Malformed, "a byte follows", to_asker(good + b"\x00"))
     yield told("R14", "extra", BadFields, "an unknown field", ok() | {"x": 1})
-    yield told("R14", "no-logs", BadFields, "without logs", {"receipts": [], "more": False})
+    yield told("R14", "no-logs", BadFields, "without logs",
+               {"receipts": [], "ended": [], "more": False})  # fmt: skip
+    yield told("R14", "no-ended", BadFields, "without notices",
+               {"logs": [], "receipts": [], "more": False})  # fmt: skip
+    yield told("R14", "no-notice", BadFields, "a receipt in the place of a notice",
+               ok(ended=[theirs]))  # fmt: skip
     yield told("R14", "text-more", BadFields, "text in the place of yes or no", ok(more="yes"))
     yield told("R14", "no-root", BadFields, "a checkpoint without its root",
                ok([{"origin": bytes(16), "size": 1}]))  # fmt: skip
@@ -200,6 +221,8 @@ def _memories() -> Iterator[Vector]:
                to_asker(signed(ok(), STRANGER_KEY)))  # fmt: skip
     yield told("R15", "forged-receipt", BadSignature, "a receipt that the asker did not sign",
                ok(receipts=[with_fields(ours, HOLDER_KEY)]))  # fmt: skip
+    yield told("R15", "forged-notice", BadSignature, "a notice that the asker did not sign",
+               ok(ended=[with_fields(notice(), HOLDER_KEY)]))  # fmt: skip
     yield case("R16", "other-request", WrongAnswer, "the answer to another request",
                to_asker(signed(ok(), request=b"another")))  # fmt: skip
     yield told("R17", "to-another", WrongAnswer, "a receipt for another holder",
@@ -208,6 +231,12 @@ def _memories() -> Iterator[Vector]:
                ok(receipts=[receipt(STRANGER_KEY, STRANGER, ASKER)]))  # fmt: skip
     yield told("R17", "to-oneself", WrongAnswer, "a receipt of the peer to itself",
                ok(receipts=[receipt(HOLDER_KEY, HOLDER, HOLDER)]))  # fmt: skip
+    yield told("R17", "notice-of-another", WrongAnswer, "another node's notice to the peer",
+               ok(ended=[notice(STRANGER_KEY, STRANGER)]))  # fmt: skip
+    yield told("R17", "notice-grown", WrongAnswer, "a notice of another kind",
+               ok(ended=[notice(kind=NoticeKind.GROWN)]))  # fmt: skip
+    yield told("R20", "notice-to-another", WrongAudience, "a notice to another node",
+               ok(ended=[notice(to=STRANGER)]))  # fmt: skip
     refusal = sign_refusal(
         HOLDER_KEY, request=request_hash(_BODY), at=NOW, error=UnknownRecipient("not a peer")
     )

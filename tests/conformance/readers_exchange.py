@@ -157,6 +157,7 @@ def read_recalled(vector):
     return {
         "lines": " ".join(str(log.size) for log in memory.logs),
         "receipts": str(len(memory.receipts)),
+        "ended": str(len(memory.ended)),
         "more": "yes" if memory.more else "no",
     }
 
@@ -192,18 +193,24 @@ def read_told(vector):
         "kind": notice.kind.value,
         "study": notice.study.hex(),
         "patient": notice.patient.id if notice.patient else "",
+        "ended": str(len(notice.ended)),
+        "rest": "yes" if notice.rest else "no",
     }
 
 
 def read_acknowledged_notice(vector):
-    does = read_noticed(
+    said = read_noticed(
         vector.parts["body"],
         status=int(vector.headers["status"]),
         request=request_hash(vector.parts["request"]),
         notice=vector.parts["notice"],
         recipient=Did(vector.headers["recipient"]),
     )
-    return {"does": does.value}
+    return {
+        "does": said.does.value,
+        "why": said.why.value if said.why else "",
+        "passed": "yes" if said.passed else "no",
+    }
 
 
 _PLAIN = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from nacl.public import PrivateKey
 
 from fuzz.identity import FORM
+from fuzz.notices import ended_by_holder
 from fuzz.seeds import payload, payloads
 from fuzz.signing import boxed, enveloped
 from fuzz.target import Target
@@ -46,6 +47,7 @@ from undisc_protocol.errors import (
 )
 from undisc_protocol.recall import make_recall, read_memory, read_recall
 
+ENDED = ended_by_holder()
 _NODE = label("node")
 _REPLY = PrivateKey(label("recall key"))
 _SNAPSHOT = Snapshot(
@@ -158,6 +160,7 @@ def _memory(data):
     ok = {
         "logs": [log.to_value() for log in memory.logs],
         "receipts": [receipt.raw for receipt in memory.receipts],
+        "ended": [notice.raw for notice in memory.ended],
         "more": memory.more,
     }
     at = dagcbor.decode(data, limit=limits.MAX_RECALL_ANSWER)["at"]
@@ -165,7 +168,12 @@ def _memory(data):
 
 
 def _memories():
-    ok = {"logs": [CHECKPOINT.to_value()], "receipts": [RECEIPT], "more": False}
+    ok = {
+        "logs": [CHECKPOINT.to_value()],
+        "receipts": [RECEIPT],
+        "ended": [ENDED],
+        "more": False,
+    }
     yield payload(sign_answer(ASKER.key, request=_ASKED, at=NOW, ok=ok))
 
 
@@ -201,5 +209,11 @@ TARGETS = [
         (*_BETWEEN, WrongAudience, Expired, LifetimeTooLong),
         longest=limits.MAX_RECALL,
     ),
-    Target("recall-answer", _memory, _memories, (*_BETWEEN, WrongAnswer), longest=8_192),
+    Target(
+        "recall-answer",
+        _memory,
+        _memories,
+        (*_BETWEEN, WrongAnswer, WrongAudience, LifetimeTooLong),
+        longest=8_192,
+    ),
 ]

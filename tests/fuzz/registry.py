@@ -35,7 +35,7 @@ FINDINGS: Final = Path(__file__).parents[1] / "data" / "fuzz-findings"
 FAMILIES: Final = (
     "encoding", "capability", "identity", "exchange", "packs", "backup", "dicom", "reading", "web",
     "admin", "hl7", "links", "questions", "pairing", "polling",
-    "greetings",
+    "greetings", "notices",
 )  # fmt: skip
 
 

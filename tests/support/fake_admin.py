@@ -28,6 +28,7 @@ from support import (
     fake_senders,
 )
 from support.fake_admin_rows import (
+    ENDED,
     EVENT,
     FETCH_ROW,
     FILES,
@@ -150,9 +151,11 @@ def _usual(asked: Asked) -> bytes | Mapping[str, Any] | None:
         case ["POST", "grants"]:
             return {"grant": GRANT_ROW, "offer": OFFER, "link": None}
         case ["GET", "grants", _]:
-            return {"grant": GRANT_ROW, "shares": [SHARE_ROW]}
+            return {"grant": GRANT_ROW, "shares": [SHARE_ROW], "notices": [ENDED]}
         case ["POST", "grants", _, "revoke"]:
             return {"grant": {**GRANT_ROW, "state": "revoked"}}
+        case ["GET", "shares", _]:
+            return {"share": SHARE_ROW, "notices": [ENDED]}
         case ["GET", "shares"]:
             return {"shares": [SHARE_ROW]}
         case ["POST", "shares"]:

@@ -10,6 +10,19 @@ PEER_ID = "91c4d5e6" + "0" * 56
 GRANT_ID = "8d10aa01" + "0" * 56
 SHARE_ID = "5b77bb02" + "0" * 56
 FETCH_ID = "77abcc03" + "0" * 24
+ENDED: dict[str, Any] = {
+    "peer": PEER_ID,
+    "peer_name": "Riverside Radiology",
+    "kind": "ended",
+    "made": "2026-11-26T08:00:00Z",
+    "attempts": 2,
+    "done": "2026-11-26T09:00:00Z",
+    "outcome": "keeps its copy",
+    "heard": "2026-11-26T09:00:00Z",
+    "does": "kept",
+    "why": "treatment",
+    "passed": True,
+}
 WORDS = [
     "zoo",
     "able",
@@ -163,6 +176,7 @@ RESTORED: dict[str, Any] = {
             "peer_name": "Riverside Radiology",
             "at": "2026-11-24T07:01:00Z",
             "missing_lines": 37,
+            "ended": 1,
             "stored": 2,
             "fetched": 0,
             "problem": None,
@@ -279,6 +293,10 @@ STUDY_DETAIL: dict[str, Any] = {
             "attempts": 1,
             "done": "2026-11-26T08:00:05Z",
             "outcome": "asks for the difference",
+            "heard": "2026-11-26T08:00:05Z",
+            "does": "asks",
+            "why": None,
+            "passed": False,
         },
         {
             "peer": PEER_ID,
@@ -288,7 +306,12 @@ STUDY_DETAIL: dict[str, Any] = {
             "attempts": 3,
             "done": None,
             "outcome": "unreachable: nobody answers",
+            "heard": None,
+            "does": None,
+            "why": None,
+            "passed": False,
         },
+        ENDED,
     ],
     "media": [],
 }

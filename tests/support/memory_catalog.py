@@ -15,6 +15,7 @@ from typing import TypeVar
 from support.memory_archives import Deliveries, PacsRows
 from support.memory_consents import Consents, Visits
 from support.memory_department import Notices, Orders, Queue, Reports
+from support.memory_endings import Endings
 from support.memory_figures import Figures
 from support.memory_links import Links
 from support.memory_media import Media
@@ -292,6 +293,7 @@ class MemoryRecords(PeopleRecords):
         self.orders = Orders(tables, writable=writable)
         self.reports = Reports(tables, writable=writable)
         self.notices = Notices(tables, writable=writable)
+        self.endings = Endings(tables, writable=writable)
         self.consents = Consents(tables, writable=writable)
         self.visits = Visits(tables, writable=writable)
         self.codes = Codes(tables, writable=writable)

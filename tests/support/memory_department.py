@@ -163,8 +163,14 @@ class Notices(Part):
         found = [one for one in rows if one.done_ms is None and peer in (None, one.peer)]
         return sorted(found, key=lambda one: one.made_ms)
 
-    def list(self, *, study: bytes | None = None, limit: int = 200) -> Sequence[NoticeRow]:
-        found = [one for one in self._now.notices.values() if study in (None, one.study)]
+    def list(
+        self, *, study: bytes | None = None, peer: bytes | None = None, limit: int = 200
+    ) -> Sequence[NoticeRow]:
+        found = [
+            one
+            for one in self._now.notices.values()
+            if study in (None, one.study) and peer in (None, one.peer)
+        ]
         found.reverse()
         return sorted(found, key=lambda one: one.made_ms, reverse=True)[:limit]
 

@@ -55,6 +55,12 @@ class Links(Part):
     def unlock(self, did: Did, node: bytes, until_ms: int) -> None:
         self._new.unlocks[did, node] = until_ms
 
+    def lock(self, node: bytes) -> int:
+        gone = [one for one in self._new.unlocks if one[1] == node]
+        for key in gone:
+            del self._new.unlocks[key]
+        return len(gone)
+
     def forget_unlocks(self, now_ms: int) -> None:
         for key in [one for one, until_ms in self._new.unlocks.items() if until_ms <= now_ms]:
             del self._new.unlocks[key]

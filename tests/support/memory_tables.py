@@ -25,6 +25,7 @@ from undisc_node.services.desk_rows import (
     StaffSession,
     VisitPin,
 )
+from undisc_node.services.ending_rows import CopyAnswer, Ending, Given
 from undisc_node.services.hours import PeerHours
 from undisc_node.services.link_rows import LinkRow
 from undisc_node.services.media_model import Medium
@@ -89,6 +90,9 @@ class Tables:
     messages: dict[tuple[str, str], Message] = field(default_factory=dict)
     hours: dict[bytes, PeerHours] = field(default_factory=dict)
     notices: dict[bytes, NoticeRow] = field(default_factory=dict)
+    given: dict[tuple[bytes, bytes, bytes, bytes | None], Given] = field(default_factory=dict)
+    endings: dict[bytes, Ending] = field(default_factory=dict)
+    copy_answers: dict[tuple[bytes, bytes], CopyAnswer] = field(default_factory=dict)
     consents: dict[bytes, Consent] = field(default_factory=dict)
     consent_texts: dict[bytes, ConsentText] = field(default_factory=dict)
     visits: dict[bytes, Visit] = field(default_factory=dict)

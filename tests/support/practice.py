@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from support.clock import FakeClock, SeededEntropy
+from support.ending import deciding_copies
 from support.fate import Fate, FatefulCatalog, FatefulNetwork, FatefulPacks
 from support.memory_catalog import MemoryCatalog
 from support.memory_network import MemoryNetwork
@@ -32,7 +33,6 @@ from undisc_node.services.browsing import Browsing
 from undisc_node.services.consenting import Consenting
 from undisc_node.services.contents import Contents
 from undisc_node.services.department import Department
-from undisc_node.services.ended_permissions import EndedPermissions
 from undisc_node.services.errors import Unavailable
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
@@ -147,6 +147,7 @@ class Practice:
     ) -> None:
         self.clock, self.reserve, self.quotas = clock, reserve, quotas
         self.any_node = False
+        self.when_ended = "ask"
         self.quarantine_bounds = QuarantineBounds()
         self.own = own_identity(name, clock, demo=demo)
         self.url = self.own.urls[0]
@@ -248,7 +249,9 @@ class Practice:
             journal=journal,
             find_study=self.studies.find,
         )
-        self.noticing = Noticing(**decided, network=network, entropy=entropy, own=own)
+        self.noticing = Noticing(
+            **decided, network=network, entropy=entropy, own=own, queueing=self.queueing
+        )
         self.visiting = Visiting(**decided, queueing=self.queueing)
         self.settling = Settling(**inside, settled=self._settled)
         self.consenting = Consenting(
@@ -300,7 +303,7 @@ class Practice:
             **decided,
             fetching=self.fetching,
             rename=self.renaming.hear,
-            ended=EndedPermissions(**decided, queueing=self.queueing).hear,
+            **deciding_copies(self),
             refusals=self.refusals,
             own=own,
         )

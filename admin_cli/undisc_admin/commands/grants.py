@@ -26,6 +26,7 @@ from undisc_admin.commands.capabilities import (
 )
 from undisc_admin.commands.copies import receipts_of, tell_copies
 from undisc_admin.commands.emergency_link import give_link
+from undisc_admin.commands.studies_reports import say_notices
 from undisc_admin.files import NewFile, encode_link, new_file
 from undisc_admin.links import ask_passcode, read_passcode
 from undisc_admin.render import Column, clean, count_of, facts, moment, short
@@ -240,7 +241,7 @@ def list_grants(session: Session, study: str | None) -> None:
 @click.argument("grant")
 @pass_session
 def show_grant(session: Session, grant: str) -> None:
-    """Show a grant and the shares that stand on it."""
+    """Show a grant, the shares on it, and what those answered who were told of its end."""
     answer = session.client.get(f"grants/{segment(grant)}")
     if session.json_wanted:
         say_json(answer.raw)
@@ -267,6 +268,7 @@ def show_grant(session: Session, grant: str) -> None:
     for share in answer.parts("shares"):
         to = clean(recipient(share))
         say([f"share {short(share.text('id'))} to {to}, {share.text('state')}"])
+    say_notices(answer)
 
 
 @grants.command("revoke", examples=["undisc grants revoke 8d10", "undisc grants revoke 8d10 --yes"])

@@ -82,6 +82,7 @@ def _say_recalled(recalled: Sequence[Answer]) -> None:
             Column("LOG LINES LOST", right=True),
             Column("RECEIPTS IT GAVE", right=True),
             Column("RECEIPTS WE GAVE", right=True),
+            Column("TAKEN BACK", right=True),
             Column("PROBLEM", shrinks=True),
         ],
         [
@@ -91,6 +92,7 @@ def _say_recalled(recalled: Sequence[Answer]) -> None:
                 f"{one.integer('missing_lines'):,}",
                 f"{one.integer('stored'):,}",
                 f"{one.integer('fetched'):,}",
+                f"{one.integer('ended'):,}",
                 one.text_or_none("problem") or "",
             ]
             for one in recalled
@@ -98,6 +100,8 @@ def _say_recalled(recalled: Sequence[Answer]) -> None:
     )
     if any(one.integer("missing_lines") for one in recalled):
         note("log lines that a peer has seen are not in the copy: things happened after it")
+    if any(one.integer("ended") for one in recalled):
+        note("what was taken back after the copy is revoked again: peers showed our notices")
 
 
 @restored.command("recall", examples=["undisc restored recall", "undisc restored recall --json"])

@@ -27,11 +27,12 @@ from undisc_admin.commands.capabilities import (
 )
 from undisc_admin.commands.copies import receipts_of, tell_copies
 from undisc_admin.commands.share_link import TO_LINK, LinkWish, address_of, make_link
+from undisc_admin.commands.studies_reports import say_notices
 from undisc_admin.errors import CommandError, ExitCode
 from undisc_admin.files import SECRET, new_file, read_link
 from undisc_admin.links import ask_passcode, read_passcode
-from undisc_admin.render import Column, clean, moment, short
-from undisc_admin.screen import confirm, hint, is_terminal, note, say_json, say_table
+from undisc_admin.render import Column, clean, facts, moment, short
+from undisc_admin.screen import confirm, hint, is_terminal, note, say, say_json, say_table
 from undisc_admin.session import Session, pass_session
 from undisc_admin.values import end_of, offer_name, seconds_of
 
@@ -264,6 +265,33 @@ def list_shares(session: Session, study: str | None) -> None:
             for row in rows
         ],
     )
+
+
+@shares.command("show", examples=["undisc shares show 5b77"])
+@click.argument("share")
+@pass_session
+def show_share(session: Session, share: str) -> None:
+    """Show a share, and what those answered who were told of its end."""
+    answer = session.client.get(f"shares/{segment(share)}")
+    if session.json_wanted:
+        say_json(answer.raw)
+        return
+    row = answer.part("share")
+    say(
+        facts(
+            [
+                ("share", row.text("id")),
+                ("study", row.text("study")),
+                ("to", recipient(row)),
+                ("may", MAY.get(row.text("command"), row.text("command"))),
+                ("series", str(len(row.texts("series")) or "all")),
+                ("until", moment(row.text("expires"))),
+                ("revoked", moment(row.text_or_none("revoked"))),
+                ("state", row.text("state")),
+            ]
+        )
+    )
+    say_notices(answer)
 
 
 @shares.command("revoke", examples=["undisc shares revoke 5b77", "undisc shares revoke 5b77 --yes"])

@@ -12,6 +12,22 @@ _TOLD: Final = {
     "grown": "what was added",
     "patient": "the patient's corrected identity",
     "ended": "the end of a permission",
+    "held": "the hold of the study",
+    "released": "the release of the study",
+    "withdrawn": "the withdrawal of the study",
+}
+_SAYS: Final = {
+    "decides": "a person there decides",
+    "not-fetched": "it never had a copy",
+    "purged": "it has erased its copy",
+}
+_WHY: Final = {
+    "treatment": "somebody was treated by it",
+    "law": "it has to keep records by law",
+    "claim": "a complaint or a case is open",
+    "own": "it has the study in its own right too",
+    "locked": "the bytes stay there, and are served to nobody",
+    "other": "it gives no further reason",
 }
 
 
@@ -60,11 +76,23 @@ def say_notices(study: Answer) -> None:
         what = _TOLD.get(one.text("kind"), one.text("kind"))
         done = one.text_or_none("done")
         outcome = clean(one.text("outcome"))
-        if done:
+        if (said := one.text_or_none("does")) in _SAYS or said == "kept":
+            say([f"{name} was told of {what}, and answered {moment(one.text_or_none('heard'))}:"])
+            say([f"  {_answer_of(one)}"])
+        elif done:
             say([f"{name} was told of {what}, {moment(done)}: {outcome}"])
         else:
             tries = count_of(one.integer("attempts"), "try", "tries")
             say([f"{name} is to be told of {what}, after {tries}: {outcome or 'due'}"])
+
+
+def _answer_of(notice: Answer) -> str:
+    """Say in honest words what another node has signed that it does."""
+    does, why = notice.text("does"), notice.text_or_none("why")
+    said = _SAYS.get(does) or f"it keeps its copy: {_WHY.get(why or '', clean(why or ''))}"
+    if notice.flag("passed"):
+        said += "; a copy went on from there to where that node cannot erase it"
+    return said
 
 
 def _state(report: Answer) -> str:

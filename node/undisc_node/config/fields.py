@@ -342,6 +342,20 @@ FIELDS: Final[Mapping[str, Field]] = {
         values.one_of("trusted", "any"),
         "which nodes may use what was shared with them or with a link: trusted peers, or any node",
     ),
+    "exchange.when_ended": Field(
+        "when_ended",
+        "ask",
+        values.one_of("ask", "purge", "keep"),
+        "what becomes of a copy when the practice that gave it takes the permission back: a person"
+        " decides, it is erased from this node (what went into an archive stays there, and where"
+        " this node has the study in another right too, a person decides), or it is kept",
+    ),
+    "exchange.kept_because": Field(
+        "kept_because",
+        "law",
+        values.one_of("treatment", "law", "claim", "own", "other"),
+        "with `keep`, the reason that the other practice and the patient are told",
+    ),
     "backup.path": Field(
         "backup_path",
         "",

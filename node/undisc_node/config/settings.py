@@ -85,6 +85,8 @@ class Settings:
         recipients: Which nodes may use shares and links: `trusted` or `any`.
         discovery_announce: Whether the node says on the local network that it is there.
         discovery_interfaces: Addresses of the interfaces for that; empty for all.
+        when_ended: What becomes of copies whose permission ended: `ask`, `purge` or `keep`.
+        kept_because: Why they are kept, with `keep`: a word of `Why`.
         private_addresses: Whether peers may be reached in every private network.
         peers_allow: Private networks in which peers may be reached.
         poll: Whether this node polls its peers: `auto`, `always` or `never`.
@@ -164,6 +166,8 @@ class Settings:
     recipients: str
     discovery_announce: bool
     discovery_interfaces: tuple[str, ...]
+    when_ended: str
+    kept_because: str
     private_addresses: bool
     peers_allow: tuple[IPv4Network | IPv6Network, ...]
     poll: str

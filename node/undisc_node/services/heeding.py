@@ -7,6 +7,8 @@ from typing import Protocol
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal, Refusals
+from undisc_node.services.doubts import Doubts
+from undisc_node.services.ended_permissions import EndedPermissions, fetches_of
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Fetch, FetchState, Patient, Peer, PeerState
@@ -14,8 +16,14 @@ from undisc_node.services.ports import Catalog, Clock, Records, Reply
 from undisc_node.services.replying import reply_to
 from undisc_protocol.answer import request_hash
 from undisc_protocol.errors import UnknownRecipient
-from undisc_protocol.notice import Does, Notice, NoticeKind, acknowledge_notice, read_notice
-from undisc_protocol.offer import read_accepted_offer
+from undisc_protocol.notice import (
+    Acknowledgement,
+    Does,
+    Notice,
+    NoticeKind,
+    acknowledge_notice,
+    read_notice,
+)
 
 
 class AsksAgain(Protocol):
@@ -33,8 +41,8 @@ class Heeding:
         fetching: Asks for the difference.
         rename: Lets a changed identity wait for a person, within a change: records, local study,
             identity, who says so; tells whether something waits now.
-        ended: Lets a copy wait for a person, whose permission was taken back: records, local study,
-            who says so; tells whether something waits now.
+        ended: Decides about copies whose permission was taken back.
+        doubts: Lets a person decide about copies of what its holder holds.
         journal: The log.
         refusals: Counts what is refused to strangers.
         clock: Time.
@@ -47,7 +55,8 @@ class Heeding:
         catalog: Catalog,
         fetching: AsksAgain,
         rename: Callable[[Records, bytes, Patient, str], bool],
-        ended: Callable[[Records, bytes, str], bool],
+        ended: EndedPermissions,
+        doubts: Doubts,
         journal: Journal,
         refusals: Refusals,
         clock: Clock,
@@ -57,6 +66,7 @@ class Heeding:
         self._fetching = fetching
         self._rename = rename
         self._ended = ended
+        self._doubts = doubts
         self._journal = journal
         self._refusals = refusals
         self._clock = clock
@@ -83,28 +93,33 @@ class Heeding:
     def _taken(self, body: bytes) -> bytes:
         notice = read_notice(body, box=self._own.box, own=self._own.id, now=self._now())
         peer = recognise(self._catalog, self._journal, self._clock, notice.sender)
-        if peer is None or peer.state is not PeerState.TRUSTED:
+        if peer is None or not _may_tell(peer, notice.kind):
             raise UnknownRecipient("the telling node is not a trusted peer")
-        earlier = self._fetched(peer, notice)
-        does = self._do(peer, notice, earlier) if earlier else Does.NOTHING
         return acknowledge_notice(
-            self._own.key, notice, does, request=request_hash(body), at=self._now()
+            self._own.key,
+            notice,
+            self._do(peer, notice),
+            request=request_hash(body),
+            at=self._now(),
         )
 
     def _fetched(self, peer: Peer, notice: Notice) -> Fetch | None:
         """Return the newest fetch that brought the study, if the study is still here."""
         with self._catalog.look() as records:
-            for fetch in records.fetches.list():
-                if fetch.peer != peer.id or fetch.study is None:
-                    continue
-                if fetch.state is not FetchState.DONE:
-                    continue
-                offer = read_accepted_offer(fetch.offer)
-                if offer.capability.policy.study == notice.study:
+            for fetch in fetches_of(records, peer.id, notice.study):
+                if fetch.state is FetchState.DONE and fetch.study is not None:
                     return fetch if records.studies.get(fetch.study) else None
         return None
 
-    def _do(self, peer: Peer, notice: Notice, earlier: Fetch) -> Does:
+    def _do(self, peer: Peer, notice: Notice) -> Acknowledgement:
+        if notice.kind in (NoticeKind.ENDED, NoticeKind.WITHDRAWN):
+            return self._ended.hear(peer, notice)
+        earlier = self._fetched(peer, notice)
+        return Acknowledgement(
+            Does.NOTHING if earlier is None else self._concerned(peer, notice, earlier)
+        )
+
+    def _concerned(self, peer: Peer, notice: Notice, earlier: Fetch) -> Does:
         does = Does.NOTHING
         if notice.kind is NoticeKind.GROWN:
             self._fetching.again(earlier)
@@ -115,8 +130,10 @@ class Heeding:
                 records, study, notice.patient, f"peer:{peer.name}"
             ):
                 does = Does.DECIDES
-            if notice.kind is NoticeKind.ENDED and self._ended(records, study, peer.name):
+            if notice.kind is NoticeKind.HELD and self._doubts.held(records, study, peer):
                 does = Does.DECIDES
+            if notice.kind is NoticeKind.RELEASED:
+                self._doubts.released(records, study, peer)
             row = records.studies.get(study)
             if does is not Does.NOTHING:
                 self._journal.note(
@@ -127,3 +144,9 @@ class Heeding:
                     detail={"kind": notice.kind.value, "does": does.value},
                 )
         return does
+
+
+def _may_tell(peer: Peer, kind: NoticeKind) -> bool:
+    """Tell whether a peer is listened to: that it takes something back, also while suspended."""
+    heard = (PeerState.TRUSTED, PeerState.SUSPENDED)
+    return peer.state is PeerState.TRUSTED or (kind is NoticeKind.ENDED and peer.state in heard)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
-from undisc_node.services.ended_permissions import tell_recipients
 from undisc_node.services.errors import Conflict, Invalid
 from undisc_node.services.finding import by_prefix
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, MAX_ATTEMPTS, LinkRow
@@ -18,6 +17,7 @@ from undisc_node.services.model import Share
 from undisc_node.services.passcodes import Passcodes
 from undisc_node.services.ports import Catalog, Clock, Records
 from undisc_node.services.sharing import Shared, Sharing
+from undisc_node.services.telling import tell_ended
 from undisc_protocol.capability.delegation import read_delegation
 
 
@@ -149,7 +149,7 @@ class Linking:
                 for share in records.shares.list(audience=link.did):
                     records.shares.revoke(share.id, now_ms)
                     if share.revoked_ms is None:
-                        tell_recipients(records, share.study, share.id, now_ms)
+                        tell_ended(records, share, now_ms)
                     stopped += records.tickets.drop(share=share.id, at_ms=now_ms)
                 self._note(records, "link.revoked", link, actor, transfers_stopped=stopped)
             return records.links.get(link.did) or link

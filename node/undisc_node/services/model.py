@@ -378,6 +378,7 @@ class Recalled:
         stored: Studies it stored whose receipts we did not have.
         fetched: Studies we had stored, by receipts of ours that we did not have.
         problem: Code and sentence of what went wrong; empty if it told everything.
+        ended: Permissions that it knows we took back, and that we held as valid.
     """
 
     peer: bytes
@@ -387,6 +388,7 @@ class Recalled:
     stored: int
     fetched: int
     problem: str
+    ended: int = 0
 
     @property
     def missing_lines(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from undisc_node.services.copies import copies_of
 from undisc_node.services.model import Grant, Peer
 from undisc_node.services.patient_views import Named
 from undisc_node.services.ports import Records
@@ -17,6 +18,11 @@ def named_in(records: Records, visit_id: bytes, peers: Mapping[bytes, Peer]) -> 
         if grant is not None:
             found.setdefault(made.node, []).append(grant)
     return [
-        Named(peers[node].name if node in peers else node.hex()[:8], node, grants)
+        Named(
+            peers[node].name if node in peers else node.hex()[:8],
+            node,
+            grants,
+            copies_of(records, grants),
+        )
         for node, grants in found.items()
     ]

@@ -13,6 +13,7 @@ from undisc_node.services import auditing, reachable
 from undisc_node.services.auditing import Journal
 from undisc_node.services.browsing import opened_by_link, reader
 from undisc_node.services.browsing_rows import Access, AccessRow, BrowserSession, Kind
+from undisc_node.services.copies import copies_of
 from undisc_node.services.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from undisc_node.services.link_looks import hidden
 from undisc_node.services.link_rows import DEFAULT_ATTEMPTS, LinkRow
@@ -149,7 +150,7 @@ class PatientSharing:
             state = "used_up"
         else:
             state = "locked" if link is not None and link.attempts_used_up else "active"
-        return Shown(shared, link, peer, parts, state)
+        return Shown(shared, link, peer, parts, state, copies_of(records, parts))
 
     def accesses(self, session: BrowserSession) -> Sequence[AccessRow]:
         """List who did what with anything of the visit, newest first."""

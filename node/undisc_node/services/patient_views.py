@@ -49,6 +49,27 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """What a practice that has images through what ended says about its copy.
+
+    Attributes:
+        name: The practice.
+        heard_ms: When it answered last, or None while it has not.
+        does: What it says it does, a word of `Does`; empty while it has not answered.
+        why: Why it keeps its copy, a word of `Why`; empty if it does not.
+        passed: Whether it says that the images went on to where its node cannot erase them.
+        is_over: Whether nothing more happens by itself.
+    """
+
+    name: str
+    heard_ms: int | None
+    does: str
+    why: str
+    passed: bool
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What was given to one recipient, as the patient sees it.
 
@@ -58,6 +79,7 @@ class Shown:
         peer: That practice, or None.
         parts: The shares.
         state: `active`, `revoked`, `expired`, `used_up` or `locked`.
+        copies: What became of copies, once it has ended.
     """
 
     shared: PatientShare
@@ -65,6 +87,7 @@ class Shown:
     peer: Peer | None
     parts: Sequence[Share]
     state: str
+    copies: Sequence[Copy] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +98,13 @@ class Named:
         name: The practice.
         node: Its node id.
         grants: What it got.
+        copies: What became of copies, once something ended.
     """
 
     name: str
     node: bytes
     grants: Sequence[Grant]
+    copies: Sequence[Copy] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from undisc_node.services.introducing import (
     settle_alerts,
 )
 from undisc_node.services.model import Peer, PeerState
+from undisc_node.services.parting import part_with
 from undisc_node.services.ports import Catalog, Clock, PeerNetwork
 from undisc_protocol.did import Did
 from undisc_protocol.identity import NodeDocument, read_node_document
@@ -186,7 +187,8 @@ class Peering:
     def set_state(self, peer_id: bytes, state: PeerState, actor: str) -> Peer:
         """Trust, suspend or revoke a peer; again changes nothing.
 
-        Transfers to a peer that is not trusted any more end at their next slice.
+        Transfers to a peer that is not trusted any more end at their next slice. Whatever was given
+        to a revoked one ends for good, and it is told so.
 
         Raises:
             NotFound: No such peer.
@@ -206,4 +208,6 @@ class Peering:
             if state in (PeerState.SUSPENDED, PeerState.REVOKED):
                 records.tickets.drop(peer=peer_id, at_ms=self._clock.now_ms())
             note_peer(self._journal, records, f"peer.{state}", changed, actor)
+            if state is PeerState.REVOKED:
+                part_with(records, self._journal, changed, actor, self._clock.now_ms())
             return changed

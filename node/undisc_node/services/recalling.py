@@ -1,8 +1,9 @@
 """Asking peers what they remember of us, and telling them what we remember (SPEC.md §6.10).
 
 A node that came back from a backup does not know what happened after it. Its peers have seen the
-head of its log, and both sides keep the receipts they gave each other. What they tell is filed and
-shown to the administrator; no permission ever comes from it.
+head of its log, both sides keep the receipts they gave each other, and a recipient keeps the
+notices that a permission was taken back. What they tell is filed and shown to the administrator; no
+permission ever comes from it, and what this node itself has said ended, ends again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from undisc_node.services.identity import OwnIdentity
 from undisc_node.services.model import Peer, PeerState, Recalled, Receipt
 from undisc_node.services.ports import Catalog, Clock, Entropy, PeerNetwork, Records, Reply
 from undisc_node.services.replying import reply_to
+from undisc_node.services.revoking import revoke_share_within, revoke_within
 from undisc_protocol import limits
 from undisc_protocol.addressed import REQUEST_NONCE
 from undisc_protocol.answer import request_hash
@@ -130,16 +132,17 @@ class Recalling:
                 *seen,
                 *(log for log in records.witnessed.logs(peer.id) if log.origin != _origin(peer)),
             ]
-            receipts = records.fetches.receipts_with(
-                peer.id, skip=request.skip, limit=limits.MAX_RECALLED + 1
-            )
+            most = limits.MAX_RECALLED + 1
+            receipts = records.fetches.receipts_with(peer.id, skip=request.skip, limit=most)
+            endings = records.endings.kept(peer.id, skip=request.skip, limit=most)
         self._note_told(peer)
         return answer_recall(
             self._own.key,
             request,
             logs=logs[: limits.MAX_RECALLED_LOGS],
             receipts=[receipt.token for receipt in receipts[: limits.MAX_RECALLED]],
-            more=len(receipts) > limits.MAX_RECALLED,
+            ended=[ending.token for ending in endings[: limits.MAX_RECALLED]],
+            more=max(len(receipts), len(endings)) > limits.MAX_RECALLED,
             at=self._now(),
             ephemeral=self._entropy.random(KEY_SIZE),
         )
@@ -184,7 +187,7 @@ class Recalling:
             return records.witnessed.recalled()
 
     def _recall(self, peer: Peer, log: _OwnLog, actor: str) -> Recalled:
-        seen = skip = 0
+        seen = skip = ended = 0
         stored: set[bytes] = set()
         fetched: set[bytes] = set()
         problem = ""
@@ -198,8 +201,9 @@ class Recalling:
                 new = self._file(peer, memory)
                 stored |= {one.stored.study for one in new if one.to == self._own.id}
                 fetched |= {one.stored.study for one in new if one.to != self._own.id}
-                skip += len(memory.receipts)
-                if not memory.more or not memory.receipts:
+                ended += self._take_back(memory, actor)
+                skip += limits.MAX_RECALLED
+                if not memory.more or not (memory.receipts or memory.ended):
                     break
             else:
                 problem = f"oversize: it remembers more than {skip} receipts; the newest were filed"
@@ -215,6 +219,7 @@ class Recalling:
             stored=len(stored),
             fetched=len(fetched),
             problem=problem,
+            ended=ended,
         )
         self._keep(peer, recalled, actor)
         return recalled
@@ -274,6 +279,31 @@ class Recalling:
                 )
         return new
 
+    def _take_back(self, memory: Memory, actor: str) -> int:
+        """Revoke what we have told the peer that it ended, and held as valid; return how much.
+
+        It is our own word, signed by a key of ours. Whoever is not sure may grant it again.
+        """
+        names = dict.fromkeys(
+            capability
+            for notice in memory.ended
+            if _signed_as(self._own.identity, notice.sender)
+            for capability in notice.ended
+        )
+        if not names:
+            return 0
+        now_ms, why, count = self.clock.now_ms(), "a peer remembers that it was taken back", 0
+        with self.catalog.change(vital=True) as records:
+            for name in names:
+                grant, share = records.grants.get(name), records.shares.get(name)
+                if grant is not None and grant.revoked_ms is None:
+                    revoke_within(records, self.journal, grant, actor, now_ms, why)
+                    count += 1
+                if share is not None and share.revoked_ms is None:
+                    revoke_share_within(records, self.journal, share, actor, now_ms, why)
+                    count += 1
+        return count
+
     def _keep(self, peer: Peer, recalled: Recalled, actor: str) -> None:
         with self.catalog.change() as records:
             records.witnessed.put_recalled(recalled)
@@ -288,6 +318,7 @@ class Recalling:
                     "missing_lines": recalled.missing_lines,
                     "stored": recalled.stored,
                     "fetched": recalled.fetched,
+                    "ended": recalled.ended,
                     **({"problem": recalled.problem} if recalled.problem else {}),
                 },
             )
@@ -299,8 +330,12 @@ def _origin(peer: Peer) -> bytes:
 
 def _in_its_name(receipt: SignedReceipt, identity: Identity) -> bool:
     """Tell whether a receipt was signed by the node as it is known, under any of its keys."""
+    return _signed_as(identity, receipt.sender)
+
+
+def _signed_as(identity: Identity, signer: Identity) -> bool:
     try:
-        check_continues(identity, receipt.sender.records)
+        check_continues(identity, signer.records)
     except (OutdatedIdentity, ForkedIdentity):
         return False
     return True

@@ -25,6 +25,7 @@ from undisc_node.services.model import (
     Tombstone,
 )
 from undisc_node.services.ports import Catalog, Clock, Entropy, Records
+from undisc_node.services.revoking import revoke_share_within, revoke_within
 
 _ORIGIN = 16  # bytes
 
@@ -180,19 +181,11 @@ class Restoring:
             for one in waiting:
                 if one.row.id in kept:
                     continue
-                rows = records.grants if one.kind is Suspense.GRANT else records.shares
-                rows.revoke(one.row.id, now_ms)
-                study = records.studies.get(one.row.study)
-                self._journal.note(
-                    records,
-                    f"{one.kind}.revoked",
-                    who=auditing.user(actor),
-                    what=[
-                        *(auditing.about_study(study) if study else ()),
-                        auditing.about_security(one.kind, one.row.id),
-                    ],
-                    why="not confirmed after a restore",
-                )
+                why = "not confirmed after a restore"
+                if isinstance(one.row, Grant):
+                    revoke_within(records, self._journal, one.row, actor, now_ms, why)
+                else:
+                    revoke_share_within(records, self._journal, one.row, actor, now_ms, why)
             records.restored.confirm(now_ms)
             done = Confirmed(kept=len(kept), revoked=len(waiting) - len(kept))
             self._journal.note(
@@ -222,10 +215,15 @@ def _suspended(records: Records, now: int) -> Sequence[Suspended]:
     ids = records.restored.suspended()
     if not ids:
         return ()
-    shares = [row for row in records.shares.list() if row.id in ids and row.expires > now]
+    shares = [row for row in records.shares.list() if row.id in ids and _waits(row, now)]
     found: list[Suspended] = []
     for grant in records.grants.list():
-        if grant.id in ids and grant.expires > now:
+        if grant.id in ids and _waits(grant, now):
             found.append(Suspended(Suspense.GRANT, grant))
         found += [Suspended(Suspense.SHARE, row) for row in shares if row.grant == grant.id]
     return tuple(found)
+
+
+def _waits(row: Grant | Share, now: int) -> bool:
+    """Tell whether there is something to decide: not about what ended, or a peer knew as ended."""
+    return row.expires > now and row.revoked_ms is None

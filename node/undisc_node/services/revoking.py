@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from undisc_node.services import auditing
 from undisc_node.services.auditing import Journal
-from undisc_node.services.ended_permissions import tell_recipients
 from undisc_node.services.errors import NotFound
 from undisc_node.services.model import Grant, Share
 from undisc_node.services.ports import Catalog, Clock, Records
+from undisc_node.services.telling import tell_ended
 
 
 class Revoking:
@@ -57,26 +57,26 @@ class Revoking:
 
 
 def revoke_within(
-    records: Records, journal: Journal, grant: Grant, actor: str, now_ms: int
+    records: Records, journal: Journal, grant: Grant, actor: str, now_ms: int, why: str = ""
 ) -> Grant:
     """Revoke a grant within an open change, and end its transfers; again changes nothing."""
     if grant.revoked_ms is None:
         records.grants.revoke(grant.id, now_ms)
         ended = records.tickets.drop(grant=grant.id, at_ms=now_ms)
-        tell_recipients(records, grant.study, grant.id, now_ms)
-        _note(records, journal, "grant", grant.id, grant.study, actor, ended)
+        tell_ended(records, grant, now_ms)
+        _note(records, journal, "grant", grant.id, grant.study, actor, ended, why)
     return records.grants.get(grant.id) or grant
 
 
 def revoke_share_within(
-    records: Records, journal: Journal, share: Share, actor: str, now_ms: int
+    records: Records, journal: Journal, share: Share, actor: str, now_ms: int, why: str = ""
 ) -> Share:
     """Revoke a share within an open change, and end its transfers; again changes nothing."""
     if share.revoked_ms is None:
         records.shares.revoke(share.id, now_ms)
         ended = records.tickets.drop(share=share.id, at_ms=now_ms)
-        tell_recipients(records, share.study, share.id, now_ms)
-        _note(records, journal, "share", share.id, share.study, actor, ended)
+        tell_ended(records, share, now_ms)
+        _note(records, journal, "share", share.id, share.study, actor, ended, why)
     return records.shares.get(share.id) or share
 
 
@@ -88,6 +88,7 @@ def _note(
     study_id: bytes,
     actor: str,
     ended: int,
+    why: str,
 ) -> None:
     study = records.studies.get(study_id)
     about = auditing.about_study(study) if study else ()
@@ -96,5 +97,6 @@ def _note(
         f"{kind}.revoked",
         who=auditing.user(actor),
         what=[*about, auditing.about_security(kind, identifier)],
+        why=why,
         detail={"transfers_stopped": ended},
     )

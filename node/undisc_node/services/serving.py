@@ -14,6 +14,7 @@ from undisc_node.services.accesses import note_node
 from undisc_node.services.auditing import Journal, Refusals
 from undisc_node.services.browsing_rows import Access
 from undisc_node.services.contents import Contents, Located
+from undisc_node.services.ending_rows import Given
 from undisc_node.services.errors import Damaged
 from undisc_node.services.following import recognise
 from undisc_node.services.identity import OwnIdentity
@@ -286,6 +287,10 @@ class Serving:
                 records.shares.add(row)
                 note_share(self._journal, records, row, who)
             records.tickets.add(ticket)
+            now_ms = self._clock.now_ms()
+            records.endings.note_given(
+                Given(ticket.peer, claim.study, claim.grant_id, claim.share_id, now_ms)
+            )
             self._journal.note(
                 records,
                 "fetch.answered",

@@ -14,6 +14,8 @@ from undisc_node.services.finding import by_prefix
 from undisc_node.services.model import Fetch, Pack, PackRole, Receipt, Study, StudyState
 from undisc_node.services.ports import Catalog, Clock, Packs, Records, Stored
 from undisc_node.services.preambles import leaving
+from undisc_node.services.telling import tell_all, tell_released
+from undisc_protocol.notice import NoticeKind
 
 MAX_REASON = 500  # characters of a reason; fits the log
 _ID_DIGITS = 32  # hex digits of a study's id
@@ -171,7 +173,10 @@ class Studies:
                 raise Conflict("the study is withdrawn already", code="withdrawn")
             stopped = replace(study, state=state, reason=reason.strip())
             records.studies.put(stopped)
-            ended = records.tickets.drop(study=study_id, at_ms=self._clock.now_ms())
+            now_ms = self._clock.now_ms()
+            ended = records.tickets.drop(study=study_id, at_ms=now_ms)
+            held = state is StudyState.HELD
+            tell_all(records, study_id, NoticeKind.HELD if held else NoticeKind.WITHDRAWN, now_ms)
             self._journal.note(
                 records,
                 f"study.{state}",
@@ -208,6 +213,7 @@ class Studies:
                 )
             released = replace(study, state=StudyState.ACTIVE, reason="")
             records.studies.put(released)
+            tell_released(records, study_id, self._clock.now_ms())
             self._journal.note(
                 records,
                 "study.released",

@@ -32,12 +32,15 @@ def sweep(catalog: Catalog, packs: Packs) -> int:
 
 
 def finish(catalog: Catalog, packs: Packs) -> None:
-    """Tell the packs which of the unfinished ones have rows by now."""
+    """Tell the packs which of the unfinished ones have rows by now; discard what was buried."""
     unfinished = packs.unfinished()
     if not unfinished:
         return
     with catalog.look() as records:
         done = [pack for pack in unfinished if records.studies.has_pack(pack)]
+        buried = unfinished & records.studies.tombstones().keys()
+    for pack in buried:
+        packs.erase(pack)
     packs.finish(done)
 
 

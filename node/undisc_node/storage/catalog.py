@@ -22,6 +22,7 @@ from undisc_node.storage.codes import CodeTable
 from undisc_node.storage.consents import ConsentTable
 from undisc_node.storage.database import BUSY_MS, WAL_KEPT, open_reader, open_writer, sizes
 from undisc_node.storage.desk import DeskTable
+from undisc_node.storage.endings import EndingTable
 from undisc_node.storage.faults import database_faults
 from undisc_node.storage.fetches import FetchTable
 from undisc_node.storage.figures import FigureTable
@@ -127,6 +128,7 @@ class CatalogRecords:
     offers = _Bound(OfferTable)
     rounds = _Bound(RoundTable)
     pairings = _Bound(PairingTable)
+    endings = _Bound(EndingTable)
 
 
 class SqliteCatalog:

@@ -115,6 +115,10 @@ class LinkTable:
         """Remove unlocks that are over."""
         self._session.write("DELETE FROM unlocks WHERE until_ms <= ?", (now_ms,))
 
+    def lock(self, node: bytes) -> int:
+        """Forget what a node has unlocked; return how many links."""
+        return self._session.write("DELETE FROM unlocks WHERE node = ?", (node,))
+
     def keep(self, capability: bytes, sealed: bytes) -> None:
         """Keep the sealed secret of a link that this node was given; replaces an earlier one."""
         self._session.write(

@@ -11,7 +11,7 @@ from undisc_node.storage.statements import Columns
 from undisc_protocol.limits import MAX_RECALLED_LOGS
 from undisc_protocol.tree import Checkpoint
 
-_RECALLED = Columns.of("recalled", "peer at_ms seen_lines own_lines stored fetched problem")
+_RECALLED = Columns.of("recalled", "peer at_ms seen_lines own_lines stored fetched problem ended")
 _MAX_HEADS: Final = 8  # of one peer; whoever shows more of them has been reported often enough
 
 
@@ -71,6 +71,7 @@ class WitnessedTable:
                 recalled.stored,
                 recalled.fetched,
                 recalled.problem,
+                recalled.ended,
             ),
         )
 

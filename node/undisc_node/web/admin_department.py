@@ -82,6 +82,11 @@ def notice_json(notice: NoticeRow, names: Names) -> Json:
         "attempts": notice.attempts,
         "done": moment_or_none(notice.done_ms),
         "outcome": notice.outcome,
+        # What the other node signed: see SPEC.md §6.11.
+        "heard": moment_or_none(notice.heard_ms),
+        "does": notice.does or None,
+        "why": notice.why or None,
+        "passed": notice.passed,
     }
 
 

@@ -10,6 +10,7 @@ from undisc_node.services.errors import Invalid
 from undisc_node.services.model import Basis, Grant
 from undisc_node.web import keys
 from undisc_node.web.admin_answers import answer, changes, names_in, reads
+from undisc_node.web.admin_department import notice_json
 from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import Fields, read_fields
 from undisc_node.web.rendering import (
@@ -133,6 +134,7 @@ async def show_grant(request: web.Request) -> web.StreamResponse:
         return {
             "grant": grant_json(grant, names, now_ms, suspended),
             "shares": [share_json(share, names, now_ms, suspended) for share in shares],
+            "notices": [notice_json(one, names) for one in uses.noticing.about(grant)],
         }
 
     return await answer(request, work)
@@ -187,6 +189,20 @@ async def list_shares(request: web.Request) -> web.StreamResponse:
     return await answer(request, work)
 
 
+async def show_share(request: web.Request) -> web.StreamResponse:
+    """GET /admin/v1/shares/{share}: with what those say who have the study through it."""
+    prefix = request.match_info["share"]
+
+    def work(uses: AdminUses, _actor: str) -> Json:
+        share, names = uses.sharing.find(prefix), names_in(uses)
+        return {
+            "share": share_json(share, names, uses.clock.now_ms(), uses.restoring.ids()),
+            "notices": [notice_json(one, names) for one in uses.noticing.about(share)],
+        }
+
+    return await answer(request, work)
+
+
 async def revoke_share(request: web.Request) -> web.StreamResponse:
     """POST /admin/v1/shares/{share}/revoke: at once, and for good."""
     prefix = request.match_info["share"]
@@ -209,5 +225,6 @@ ROUTES: Final = (
     changes("/admin/v1/grants/{grant}/revoke", revoke_grant),
     changes("/admin/v1/shares", register_share),
     reads("/admin/v1/shares", list_shares),
+    reads("/admin/v1/shares/{share}", show_share),
     changes("/admin/v1/shares/{share}/revoke", revoke_share),
 )

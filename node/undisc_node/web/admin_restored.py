@@ -36,6 +36,7 @@ def _recalled_json(one: Recalled, names: Names) -> Json:
         "peer_name": names.of_node(one.peer),
         "at": moment_ms(one.at_ms),
         "missing_lines": one.missing_lines,
+        "ended": one.ended,
         "stored": one.stored,
         "fetched": one.fetched,
         "problem": one.problem or None,

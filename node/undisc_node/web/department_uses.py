@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from undisc_node.services.department_rows import Order, Report
+from undisc_node.services.model import Grant, Share
 from undisc_node.services.notice_rows import NoticeRow
 from undisc_node.services.ordering import Refreshed
 from undisc_node.services.queue_rows import QueueRow
@@ -32,6 +33,9 @@ class TellsNodes(Protocol):
 
     def of_study(self, study: bytes) -> Sequence[NoticeRow]:
         """List the notices about a study, newest first."""
+
+    def about(self, permission: Grant | Share) -> Sequence[NoticeRow]:
+        """List who was told that a permission ended, newest first."""
 
 
 class KeepsReports(Protocol):

@@ -13,10 +13,8 @@ from undisc_node.dicom.workers.pool import WorkerPool
 from undisc_node.services.auditing import Auditing, Journal, Refusals
 from undisc_node.services.contents import Contents
 from undisc_node.services.dicomweb.rendering import TASK
-from undisc_node.services.ended_permissions import EndedPermissions
 from undisc_node.services.fetch_world import FetchWorld
 from undisc_node.services.fetching import Fetching
-from undisc_node.services.heeding import Heeding
 from undisc_node.services.identity import Cards
 from undisc_node.services.meters import Meters
 from undisc_node.services.noticing import Noticing
@@ -52,6 +50,7 @@ from undisc_node.wiring.desk import build_desk
 from undisc_node.wiring.dicomweb import build_dicomweb
 from undisc_node.wiring.folders import watch_duties
 from undisc_node.wiring.giving import build_giving
+from undisc_node.wiring.heeding import build_heeding
 from undisc_node.wiring.housekeeping import Housekeeping, in_turn
 from undisc_node.wiring.ingest import build_ingest, build_senders, check_names
 from undisc_node.wiring.keys import Renewal, build_keys
@@ -125,10 +124,16 @@ def build(  # noqa: PLR0915 - a statement for each part
         meters=meters,
     )
     receiving = ingest.receiving
-    noticing = Noticing(
-        catalog=catalog, network=network, journal=journal, clock=clock, entropy=entropy, own=own
-    )
     queueing = Queueing(catalog=catalog, journal=journal, clock=clock, entropy=entropy)
+    noticing = Noticing(
+        catalog=catalog,
+        network=network,
+        journal=journal,
+        clock=clock,
+        entropy=entropy,
+        own=own,
+        queueing=queueing,
+    )
     visiting = Visiting(catalog=catalog, queueing=queueing, journal=journal, clock=clock)
     settling = Settling(
         catalog=catalog,
@@ -393,18 +398,7 @@ def build(  # noqa: PLR0915 - a statement for each part
         patient_sharing=patients.sharing,
         use_notices=messages.use_notices,
         receipts=others.receipts,
-        heeding=Heeding(
-            catalog=catalog,
-            fetching=fetching,
-            rename=department.renaming.hear,
-            ended=EndedPermissions(
-                catalog=catalog, queueing=queueing, journal=journal, clock=clock
-            ).hear,
-            journal=journal,
-            refusals=refusals,
-            clock=clock,
-            own=own,
-        ),
+        heeding=build_heeding(settings, world, fetching, studies, department, refusals),
         streams=Streams(catalog=catalog, packs=packs, clock=clock, served=meters.served),
         recalling=recalling,
         polls=comings.answering,

@@ -83,7 +83,10 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["peers", "suspend", "91c4"], {"peer": fake.PEER_ROW}),
         (["peers", "revoke", "91c4", "--yes"], {"peer": fake.PEER_ROW}),
         (["grants", "list"], {"grants": [fake.GRANT_ROW]}),
-        (["grants", "show", "8d10"], {"grant": fake.GRANT_ROW, "shares": [fake.SHARE_ROW]}),
+        (
+            ["grants", "show", "8d10"],
+            {"grant": fake.GRANT_ROW, "shares": [fake.SHARE_ROW], "notices": [fake.ENDED]},
+        ),
         (["grants", "revoke", "8d10", "--yes"], {"grant": {**fake.GRANT_ROW, "state": "revoked"}}),
         (
             ["grants", "create", "3f2a", "--to", "91c4", "--staff", "A", "--purpose", "B"],
@@ -93,6 +96,7 @@ def test_help_shows_an_example_of_this_very_command(path):
         (["restored", "recall"], {"recalled": fake.RESTORED["recalled"]}),
         (["restored", "confirm", "--keep-all", "--yes"], {"kept": 2, "revoked": 0}),
         (["shares", "list"], {"shares": [fake.SHARE_ROW]}),
+        (["shares", "show", "5b77"], {"share": fake.SHARE_ROW, "notices": [fake.ENDED]}),
         (["shares", "revoke", "5b77", "--yes"], {"share": {**fake.SHARE_ROW, "state": "revoked"}}),
         (["fetch", "-"], {"fetch": fake.FETCH_ROW}),
         (["fetches", "list"], {"fetches": [fake.FETCH_ROW]}),

@@ -67,6 +67,8 @@ def test_a_study_shows_its_reports_and_who_was_told(undisc):
     assert "2026-11-26" in line
     assert "Riverside Radiology was told of what was added" in done.stdout
     assert "is to be told of the patient's corrected identity, after 3 tries" in done.stdout
+    assert "Riverside Radiology was told of the end of a permission, and answered" in done.stdout
+    assert "it keeps its copy: somebody was treated by it; a copy went on from there" in done.stdout
 
 
 def test_the_day_list_shows_time_patient_and_procedure(undisc, node):

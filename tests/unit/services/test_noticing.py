@@ -11,6 +11,8 @@ from support.memory_network import NOTICE
 from support.memory_reader import JANE, STUDY_UID, instance
 from support.practice import befriend
 from undisc_node.services.model import PeerState, StudyState
+from undisc_node.services.telling import queue_notice
+from undisc_protocol.notice import NoticeKind
 
 WEEK = 7 * 86_400
 
@@ -136,10 +138,11 @@ def test_a_held_study_is_told_of_when_it_is_released(reported, clock):
     holder, asker, _ = reported
     report(holder)
     holder.studies.hold(holder.study().id, "wrong side", "bob")
-    assert holder.noticing.send_due() == 0
+    assert holder.noticing.send_due() == 1, "that it is held"
+    assert {one[0]: one[1] for one in told(holder)}["grown"] == "the study is held"
     holder.studies.release(holder.study().id, "bob")
     clock.advance(120)
-    assert holder.noticing.send_due() == 1
+    assert holder.noticing.send_due() == 2, "that it is released, and that there is more of it"
     settle_fetches(asker)
     assert asker.study().instances == 3
 
@@ -213,7 +216,9 @@ def test_a_stranger_learns_nothing_with_a_notice(reported, found):
     with stranger.catalog.change() as records:
         stranger.noticing.renamed(records, stranger.study())
         peer = records.peers.get(asker.own.id)
-        stranger.noticing._queue(records, peer.id, stranger.study(), "grown")
+        queue_notice(
+            records, peer.id, stranger.study().id, NoticeKind.GROWN, stranger.clock.now_ms()
+        )
     stranger.noticing.send_due()
     outcomes = {one.outcome for one in stranger.noticing.of_study(stranger.study().id)}
     assert outcomes <= {"refused: unknown_recipient", "not told: it has no permission any more"}

@@ -269,18 +269,28 @@ def fetched(patient, found):
     return practice, hospital, made
 
 
-@pytest.mark.parametrize("decision", ["keep", "withdraw"])
-def test_who_has_a_copy_is_told_that_the_permission_ended_and_decides(fetched, patient, decision):
+@pytest.mark.parametrize(
+    ("decision", "value", "says"), [("keep", "claim", "claim"), ("withdraw", "", "locked")]
+)
+def test_who_has_a_copy_is_told_that_the_permission_ended_and_decides(
+    fetched, patient, clock, decision, value, says
+):
+    """The patient reads what the hospital decided, in its own words."""
     practice, hospital, made = fetched
     practice.patient_sharing.revoke(patient.session(), made.id)
-    assert practice.noticing.send_due() == 1
+    assert practice.noticing.send_due() == 0, "it is asked again"
     (told,) = practice.noticing.of_study(practice.study().id)
     assert (told.kind, told.outcome) == ("ended", "a person there decides")
     (row,) = hospital.queueing.list("permission-ended")
     assert row.facts[0].here == practice.own.name
-    hospital.queueing.resolve(row.id, decision, "", "anna")
+    hospital.queueing.resolve(row.id, decision, value, "anna")
     assert hospital.queueing.list("permission-ended") == []
     assert (hospital.study().state is StudyState.WITHDRAWN) == (decision == "withdraw")
+    clock.advance(7_200)
+    assert practice.noticing.send_due() == 1
+    patient.open(PIN)
+    (copy,) = patient.overview().shares[0].copies
+    assert (copy.name, copy.does, copy.why) == (hospital.own.name, "kept", says)
     practice.patient_sharing.revoke(patient.session(), made.id)
     assert practice.noticing.send_due() == 0, "once"
 

@@ -136,6 +136,24 @@ class FakeNoticing:
             NoticeRow(b"n" * 16, b"p" * 32, study, "grown", NOW_MS, 2, NOW_MS, None, "unreachable")
         ]
 
+    def about(self, permission):
+        return [
+            NoticeRow(
+                id=b"e" * 16,
+                peer=b"p" * 32,
+                study=permission.study,
+                kind="ended",
+                made_ms=NOW_MS,
+                attempts=1,
+                next_ms=NOW_MS,
+                done_ms=NOW_MS,
+                outcome="keeps its copy",
+                heard_ms=NOW_MS,
+                does="kept",
+                why="law",
+            )
+        ]
+
 
 class FakeRecalling:
     def answer(self, body):

@@ -211,7 +211,6 @@ GRANT_BODY = {
         ),
         ("GET", "/admin/v1/grants", None, {"grants": [GRANT_JSON]}),
         ("GET", "/admin/v1/grants?study=1.2.3", None, {"grants": [GRANT_JSON]}),
-        ("GET", "/admin/v1/grants/6767", None, {"grant": GRANT_JSON, "shares": [SHARE_JSON]}),
         ("GET", "/admin/v1/grants/6767/token", None, {"token": "Z3JhbnQgdG9rZW4="}),
         (
             "POST",

@@ -68,6 +68,9 @@ from undisc_node.services.ports.desk import (
 from undisc_node.services.ports.desk import (
     WishRecords as WishRecords,
 )
+from undisc_node.services.ports.endings import (
+    EndingRecords as EndingRecords,
+)
 from undisc_node.services.ports.figures import (
     FigureRecords as FigureRecords,
 )

@@ -121,8 +121,10 @@ class NoticeRecords(Protocol):
     def waiting(self, peer: bytes | None = None) -> Sequence[NoticeRow]:
         """List what is not delivered yet, to a peer or all, the oldest first."""
 
-    def list(self, *, study: bytes | None = None, limit: int = 200) -> Sequence[NoticeRow]:
-        """List newest first."""
+    def list(
+        self, *, study: bytes | None = None, peer: bytes | None = None, limit: int = 200
+    ) -> Sequence[NoticeRow]:
+        """List newest first, about one study, to one node, or all."""
 
     def put(self, notice: NoticeRow) -> None:
         """Insert or replace by id."""

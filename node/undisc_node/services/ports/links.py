@@ -49,6 +49,9 @@ class LinkRecords(Protocol):
     def forget_unlocks(self, now_ms: int) -> None:
         """Remove unlocks that are over."""
 
+    def lock(self, node: bytes) -> int:
+        """Forget what a node has unlocked; return how many links."""
+
     def keep(self, capability: bytes, sealed: bytes) -> None:
         """Keep the sealed secret of a link that this node was given; replaces an earlier one."""
 

@@ -30,6 +30,7 @@ from undisc_node.services.ports.department import (
     QueueRecords,
     ReportRecords,
 )
+from undisc_node.services.ports.endings import EndingRecords
 from undisc_node.services.ports.figures import FigureRecords
 from undisc_node.services.ports.hours import HourRecords
 from undisc_node.services.ports.links import LinkRecords
@@ -397,6 +398,10 @@ class Records(OutgoingRecords, PeopleRecords, Protocol):
     @property
     def notices(self) -> NoticeRecords:
         """What other nodes have to be told."""
+
+    @property
+    def endings(self) -> EndingRecords:
+        """Who was given what, and what was said when it ended."""
 
     @property
     def consents(self) -> ConsentRecords:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from undisc_node.services.browsing_rows import Access, AccessRow, SessionRow
 from undisc_node.services.link_looks import Looked
 from undisc_node.services.patient_rows import PatientShare
-from undisc_node.services.patient_views import Named, Overview, Shown, ShownStudy
+from undisc_node.services.patient_views import Copy, Named, Overview, Shown, ShownStudy
 from undisc_node.web.rendering import Json, base64_text, moment, moment_ms, moment_or_none
 from undisc_protocol.capability.delegation import COMMAND_READ, read_delegation
 from undisc_protocol.did import Did
@@ -95,6 +95,7 @@ def shown_json(one: Shown) -> Json:
         "expires": moment(first.expires) if first else None,
         "ends": first.expires if first else 0,
         "tested": moment_or_none(one.shared.tested_ms),
+        "copies": [_copy_json(copy) for copy in one.copies],
     }
 
 
@@ -103,11 +104,24 @@ def made_json(shared: PatientShare, offers: Sequence[bytes]) -> Json:
     return {"id": shared.id.hex(), "offers": [base64_text(one) for one in offers]}
 
 
+def _copy_json(one: Copy) -> Json:
+    return {
+        "name": one.name,
+        "heard": moment_or_none(one.heard_ms),
+        # Words of the page: `copy_waiting`, `copy_kept_law` and the like.
+        "says": "_".join(filter(None, ("copy", one.does.replace("-", "_"), one.why)))
+        if one.does
+        else ("copy_silent" if one.is_over else "copy_waiting"),
+        "passed": one.passed,
+    }
+
+
 def _named_json(one: Named) -> Json:
     return {
         "name": one.name,
         "studies": [grant.study.hex() for grant in one.grants],
         "active": any(grant.revoked_ms is None for grant in one.grants),
+        "copies": [_copy_json(copy) for copy in one.copies],
     }
 
 

@@ -409,7 +409,9 @@ function shares(screen) {
   const given = [...state.visit.shares];
   part(screen, "nobody").hidden = given.length + state.visit.named.length > 0;
   for (const named of state.visit.named) {
-    list.append(fill(copy("named"), { label: named.name, state: word(named.active ? "active" : "state_revoked") }));
+    const row = fill(copy("named"), { label: named.name, state: word(named.active ? "active" : "state_revoked") });
+    copies(row, named.copies);
+    list.append(row);
   }
   for (const one of given) {
     const row = fill(copy("share"), {
@@ -435,10 +437,26 @@ function shares(screen) {
       }),
     );
     lacking(row, one);
+    copies(row, one.copies);
     list.append(row);
   }
   if (state.fresh) handover(screen);
   part(screen, "all").hidden = !given.some((one) => one.state !== "revoked") && !state.visit.named.some((one) => one.active);
+}
+
+/** What practices say about their copies of what was ended: their words, and when they said them. */
+function copies(row, said) {
+  const list = part(row, "copies");
+  for (const one of said) {
+    const item = document.createElement("li");
+    const who = one.name || word("named_practice");
+    const texts = [word(one.says)];
+    if (one.heard) texts.push(word("copy_heard").replace("{when}", when(one.heard)));
+    if (one.passed) texts.push(word("copy_passed"));
+    item.textContent = `${who}: ${texts.join(" ")}`;
+    list.append(item);
+  }
+  list.hidden = !said.length;
 }
 
 /** A study that joined the visit after it was shared: only the patient's key can add it. */
