@@ -15,7 +15,6 @@ from undisc_node.web.admin_uses import AdminUses
 from undisc_node.web.fields import query_number, read_fields
 from undisc_node.web.pages.qr import qr_lines
 from undisc_node.web.rendering import Json, moment_ms
-from undisc_node.web.routing import Handler
 from undisc_protocol.pairing import Says
 
 _SECONDS: Final = 3  # usual time for neighbours to answer
@@ -100,20 +99,25 @@ async def show_pairing(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _decides(says: Says) -> Handler:
-    """Make the handler that confirms the words of a pairing, or refuses."""
+async def confirm_pairing(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/pairings/{pairing}/confirm: both sides have the same words."""
+    return await _decide(request, Says.YES)
 
-    async def handler(request: web.Request) -> web.StreamResponse:
-        name = request.match_info["pairing"]
-        (await read_fields(request)).done()
 
-        def work(uses: AdminUses, actor: str) -> Json:
-            row = uses.pairings.find(name)
-            return {"pairing": pairing_json(uses.pairings.decide(row.id, says, actor))}
+async def refuse_pairing(request: web.Request) -> web.StreamResponse:
+    """POST /admin/v1/pairings/{pairing}/refuse: end it on both sides."""
+    return await _decide(request, Says.NO)
 
-        return await answer(request, work)
 
-    return handler
+async def _decide(request: web.Request, says: Says) -> web.StreamResponse:
+    name = request.match_info["pairing"]
+    (await read_fields(request)).done()
+
+    def work(uses: AdminUses, actor: str) -> Json:
+        row = uses.pairings.find(name)
+        return {"pairing": pairing_json(uses.pairings.decide(row.id, says, actor))}
+
+    return await answer(request, work)
 
 
 async def discovered(request: web.Request) -> web.StreamResponse:
@@ -144,6 +148,6 @@ ROUTES: Final = (
     reads("/admin/v1/pairings", list_pairings),
     changes("/admin/v1/pairings/accept", accept),
     reads("/admin/v1/pairings/{pairing}", show_pairing),
-    changes("/admin/v1/pairings/{pairing}/confirm", _decides(Says.YES)),
-    changes("/admin/v1/pairings/{pairing}/refuse", _decides(Says.NO)),
+    changes("/admin/v1/pairings/{pairing}/confirm", confirm_pairing),
+    changes("/admin/v1/pairings/{pairing}/refuse", refuse_pairing),
 )

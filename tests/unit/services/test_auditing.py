@@ -174,7 +174,7 @@ def noted_kinds():
             if not isinstance(call, ast.Call):
                 continue
             name = getattr(call.func, "attr", "") or getattr(call.func, "id", "")
-            if name in ("note", "_log_event") or name.startswith("_note"):
+            if name in ("note", "begin", "_log_event") or name.startswith(("_note", "note_")):
                 yield from (one for one in ast.walk(call) if _is_kind(one))
 
 
