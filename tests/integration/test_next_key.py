@@ -7,7 +7,7 @@ one was given and gave, and remembers what the backup does not know.
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def story() -> Iterator[Story]:
         lost.stop()
         shutil.rmtree(lost.home)
         restore(lost, copied)
-        recalled = come_back(lost)
+        (recalled,) = come_back(lost)
         lost.start()
         lost.admin.post("restored/confirm", {"keep_all": True})
         yield Story(lost, peer, thief, shared, granted, answered + 1 - before, recalled)
@@ -149,8 +149,8 @@ def lost_lines(node: RunningNode) -> int:
     return node.events("node.started")[-1]["number"]
 
 
-def come_back(node: RunningNode) -> Recalled:
-    """Enter restored mode and ask the peer, before any door opens."""
+def come_back(node: RunningNode) -> Sequence[Recalled]:
+    """Enter restored mode and ask every peer, before any door opens."""
     with build(config.load(node.home, {})) as built:
         enter_restored_mode(
             built.catalog,
@@ -160,8 +160,7 @@ def come_back(node: RunningNode) -> Recalled:
             how=RestoredBy.RESTORE,
             taken_ms=0,
         )
-        (recalled,) = built.recalling.recall_all()
-        return recalled
+        return built.recalling.recall_all()
 
 
 def test_the_peer_remembers_what_the_backup_does_not_know(story):
