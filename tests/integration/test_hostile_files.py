@@ -15,6 +15,7 @@ pytestmark = pytest.mark.integration
 
 def assert_harmless(figures):
     assert figures.findings == []
+    assert figures.slowest < hostile_campaign.SECONDS
     assert figures.memory < hostile_campaign.MEMORY
 
 
