@@ -280,9 +280,8 @@ def test_from_the_question_at_check_in_to_the_end_of_a_share(town, tmp_path):
             patient.goto(link)  # the same message, now by the key of her own browser
             patient.get_by_role("heading", name="Sus imágenes", exact=True).wait_for()
             patient.get_by_text("Quién miró, y cuándo").click()
-            log = patient.locator("[data-is=accesses]").inner_text()
             for who in ("Dr. Blanco", hospital.name, referring.name):
-                assert who in log
+                expect(patient.locator("[data-is=accesses]")).to_contain_text(who)  # once loaded
             look(patient, "story-7-log", sizes=(PHONE, DESKTOP))
 
             # What is open stops, the next fetch is refused, the hospital is told.
