@@ -378,11 +378,16 @@ function notices(screen, wish) {
   box.addEventListener("change", () =>
     guarded(async () => {
       const wanted = box.checked;
-      box.checked = wish.wanted; // until the practice has taken it down
-      await ask("notices", { wanted });
-      wish.wanted = wanted;
-      box.checked = wanted;
-      tell(word(wanted ? "notices_on" : "notices_off"));
+      box.disabled = true; // until the practice has taken it down
+      try {
+        await ask("notices", { wanted });
+        wish.wanted = wanted;
+        tell(word(wanted ? "notices_on" : "notices_off"));
+      } finally {
+        box.checked = wish.wanted;
+        box.disabled = false;
+        box.focus(); // a disabled box has lost it
+      }
     }),
   );
 }
