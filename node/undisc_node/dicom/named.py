@@ -12,15 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from undisc_node.dicom.reader import FactReader
+from undisc_node.dicom import text
+from undisc_node.dicom.reader import collect
 from undisc_node.dicom.sources import BytesSource
 from undisc_node.services.errors import Invalid
 from undisc_protocol.errors import Tampered
 from undisc_protocol.pack import ObjectHeader, StudyHeader
 
-_READER = FactReader()
+_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_NAMES: Final = frozenset((_CLASS, _INSTANCE, _STUDY, _SERIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,16 @@ def check_names(study: StudyHeader, header: ObjectHeader, beginning: memoryview)
             names lie behind the first chunk they cannot be compared, and the object passes.
     """
     try:
-        found = _READER.facts(_Beginning(BytesSource(b"", beginning), header.size))
+        found = collect(_Beginning(BytesSource(b"", beginning), header.size), _NAMES, _SERIES)
     except Invalid as problem:
         if problem.reason == "truncated" and len(beginning) < header.size:
             return
         raise Tampered("a received object is not an image that can be read") from None
-    named = study.uid, header.series_uid, header.sop_uid
-    if (found.study_uid, found.series_uid, found.sop_uid) != named:
+    named = {
+        _CLASS: header.sop_class,
+        _INSTANCE: header.sop_uid,
+        _STUDY: study.uid,
+        _SERIES: header.series_uid,
+    }
+    if any(text.read_uid(found.get(tag, b"")) != uid for tag, uid in named.items()):
         raise Tampered("a received object is another one than its manifest names")
